@@ -1,0 +1,144 @@
+"""Is this lab sound? Every finding says what it means and what to do."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from novum import opening, plugins
+from novum.errors import NovumError, UsageError
+from novum.judge.policies import judge_named
+from novum.lab import Lab, read_lab
+from novum.ledger import Ledger
+from novum.repo import Repo
+from novum.sandbox import detect
+
+
+class Level(StrEnum):
+    """How grave a finding is."""
+
+    GOOD = "good"
+    CAUTION = "caution"  # a campaign can run, with less to be promised
+    PROBLEM = "problem"  # a campaign cannot run
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `text` says what is so and, where needed, what to do."""
+
+    level: Level
+    subject: str
+    text: str
+
+
+def check(directory: Path) -> list[Finding]:
+    """Look at a lab without running anything of it.
+
+    Raises:
+        UsageError: if there is no lab to look at.
+    """
+    lab = read_lab(directory)
+    findings = [Finding(Level.GOOD, "lab.toml", "every key is known, every value possible")]
+    try:
+        repo = Repo(directory)
+        problems = opening.problems(lab, repo)
+    except NovumError as error:
+        return [*findings, Finding(Level.PROBLEM, "git", str(error))]
+    findings += [Finding(Level.PROBLEM, "files", problem) for problem in problems]
+    if not problems:
+        findings.append(Finding(Level.GOOD, "files", "committed, tracked, commands found"))
+    findings += _roles(lab, directory)
+    findings += [_sandbox(lab), *_measurement(lab), _disk(lab, directory)]
+    if Ledger.exists(directory):
+        findings.append(_ledger(directory))
+    return findings
+
+
+def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
+    researcher = lab.researcher.use
+    yield _made("judge", lab.judge.policy, lambda: judge_named(lab.judge.policy))
+    yield _made(
+        "search", lab.search.strategy, partial(plugins.load, "novum.search", lab.search.strategy)
+    )
+    yield _made(
+        "researcher",
+        researcher,
+        lambda: plugins.load("novum.researchers", researcher).for_lab(lab, directory),
+    )
+
+
+def _made(role: str, name: str, make: Callable[[], object]) -> Finding:
+    try:
+        make()
+    except UsageError as error:
+        return Finding(Level.PROBLEM, role, str(error))
+    return Finding(Level.GOOD, role, name)
+
+
+def _sandbox(lab: Lab) -> Finding:
+    if lab.sandbox.mode == "none":
+        return Finding(
+            Level.CAUTION,
+            "sandbox",
+            'switched off by sandbox.mode = "none": trials can read your files, use the network '
+            "and reach the evaluator's data; remove that line to confine them",
+        )
+    confinement = detect()
+    if confinement.tool == "none":
+        return Finding(
+            Level.CAUTION,
+            "sandbox",
+            f"none ({confinement.detail}): trials can read your files, use the network and reach "
+            "the evaluator's data; on Linux: apt install bubblewrap",
+        )
+    return Finding(Level.GOOD, "sandbox", confinement.detail or confinement.tool)
+
+
+def _measurement(lab: Lab) -> Iterator[Finding]:
+    if lab.self_reported:
+        yield Finding(
+            Level.CAUTION,
+            "evaluator",
+            "none: the candidate prints its own score, so it could print any; "
+            "add `evaluate` under [trial], docs/lab.md shows how",
+        )
+    else:
+        yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
+    if lab.trial.holdout is None:
+        yield Finding(
+            Level.CAUTION,
+            "holdout",
+            "none: gains can be believed, but never confirmed on data that the search did not see;"
+            " add `holdout` under [trial]",
+        )
+    if lab.metric.noise == "gaussian" and lab.judge.baseline_runs < 2:
+        yield Finding(
+            Level.CAUTION,
+            "noise",
+            "one baseline run cannot tell how noisy a run is; set judge.baseline_runs = 3",
+        )
+
+
+def _disk(lab: Lab, directory: Path) -> Finding:
+    free = shutil.disk_usage(directory).free // 2**20
+    needed = 2 * lab.budget.disk_mb
+    if free < needed:
+        return Finding(
+            Level.CAUTION,
+            "disk",
+            f"{free} MB free, and a trial may use {lab.budget.disk_mb}; free some space, or lower "
+            "budget.disk_mb",
+        )
+    return Finding(Level.GOOD, "disk", f"{free} MB free")
+
+
+def _ledger(directory: Path) -> Finding:
+    try:
+        ledger = Ledger(directory)
+        campaigns = [campaign.tag for campaign in ledger.campaigns()]
+        ledger.close()
+    except NovumError as error:
+        return Finding(Level.PROBLEM, "ledger", str(error))
+    return Finding(Level.GOOD, "ledger", f"campaigns: {', '.join(campaigns) or 'none yet'}")

@@ -1,0 +1,294 @@
+"""The loop. It only sequences: search picks a parent, the researcher proposes, the runner runs,
+the judge decides, the ledger and the repository remember.
+
+The order of writes makes every instant recoverable (`docs/how-it-works.md`): the proposal is in
+the ledger before anything runs, each trial's result before a verdict, the verdict before a ref
+moves; refs move by compare-and-swap, and moving one again changes nothing. So an interrupted
+campaign is continued by running the loop again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from novum.briefing import Briefing
+from novum.campaign.bench import Bench, Stop
+from novum.campaign.case import case_of, commit_message
+from novum.campaign.events import Event, Judged, Notice, Observer, Proposed, Started, Step
+from novum.dataset import Dataset
+from novum.errors import CampaignError, PatchError
+from novum.judge import Belief, Judge, Next
+from novum.lab import Lab
+from novum.ledger import Experiment, Ledger, Request, Trial
+from novum.patch import Diff, apply_edits, diff
+from novum.records import Edit, Outcome, Proposal, TrialState, Verdict
+from novum.repo import Repo, branch_ref, experiment_ref
+from novum.researchers import Researcher
+from novum.runners import Runner
+from novum.search import Search
+from novum.standing import Standing
+
+__all__ = ["Machine", "Parts", "Stop", "Stopped"]
+
+MISHAPS = 3  # trials in a row that may fail for reasons of the place
+TIDY_EVERY = 1000
+
+
+class Stopped(Exception):  # noqa: N818  not an error: the way out when the person says stop
+    """The person asked to stop; everything is recorded, and the campaign can go on later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The replaceable parts of a campaign."""
+
+    runner: Runner
+    judge: Judge
+    search: Search
+    researcher: Researcher
+
+
+class Machine:
+    """One campaign, worked on by this process, which holds the lab's lock."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        repo: Repo,
+        standing: Standing,
+        parts: Parts,
+        dataset: Dataset,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._ledger, self._repo, self._standing = ledger, repo, standing
+        self._parts, self._observers = parts, observers
+        self._lab, self._campaign = standing.lab, standing.campaign
+        self._bench = Bench(ledger, repo, standing, parts.runner, dataset, self._tell)
+        self.stop = self._bench.stop
+
+    def run(self, experiments: int | None) -> None:
+        """Work until so many experiments are judged in all (None: without end), or ideas run out.
+
+        Raises:
+            Stopped: if the person asked to stop.
+            CampaignError: if the baseline fails, or the place does.
+        """
+        self._recover()
+        while experiments is None or self._standing.experiments < experiments:
+            experiment = self._next(self._parts.researcher)
+            if experiment is None:
+                break
+            self._work_on(experiment)
+        self._finish()
+
+    def run_requests(self) -> None:
+        """Work only on what the person put in, until nothing of that is waiting."""
+        self._recover()
+        while (experiment := self._next(None)) is not None:
+            self._work_on(experiment)
+
+    # Opening
+
+    def _recover(self) -> None:
+        """Finish the one step that an interruption left open, and see that there is a baseline."""
+        for request in self._ledger.waiting("stop", "stop-now"):
+            self._ledger.answer(request.id, "came when nothing was running")
+        self._tell(Started(self._standing))
+        self._ledger.end_lost_trials(self._campaign.id)
+        for experiment in self._ledger.experiments(self._campaign.id, last=1):
+            if experiment.verdict is not None:
+                self._move_refs(experiment)
+        if not self._standing.has_baseline:
+            self._measure_baseline()
+        unfinished = self._ledger.open_experiment(self._campaign.id)
+        if unfinished is not None:
+            self._work_on(unfinished)
+
+    def _measure_baseline(self) -> None:
+        baseline = self._ledger.open_experiment(self._campaign.id) or self._open(
+            Proposal("baseline", (), researcher="novum"), self._campaign.start_commit, {}
+        )
+        wanted = 1 if self._lab.metric.noise == "none" else self._lab.judge.baseline_runs
+        while len(self._standing.values(baseline.id)) < wanted:
+            trial = self._try(baseline, {}, baseline)
+            if trial.state is not TrialState.MEASURED:
+                self._close(baseline, Verdict(Outcome.CRASH, trial.detail), None)
+                self._finish()
+                raise CampaignError(self._baseline_failure(trial))
+        values = self._standing.values(baseline.id)
+        belief = self._parts.judge.opening(values)
+        words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {len(values)} runs"
+        self._close(baseline, Verdict(Outcome.KEEP, words), belief)
+
+    def _baseline_failure(self, trial: Trial) -> str:
+        log = self._ledger.log(trial.id).decode("utf-8", "replace")
+        tail = "\n".join(f"    {line}" for line in log.rstrip().splitlines()[-8:])
+        return (
+            f"the baseline fails ({trial.state}: {trial.detail}), so nothing can be compared with "
+            f"it; its last lines:\n{tail}\nmend the lab, commit, and run it again"
+        )
+
+    def _finish(self) -> None:
+        settings = dict(self._campaign.settings)
+        self._ledger.update_campaign(self._campaign.id, state="finished", settings=settings)
+
+    # Proposing
+
+    def _next(self, researcher: Researcher | None) -> Experiment | None:
+        """Open the next experiment: what the person put in comes first."""
+        self._bench.heed_requests()
+        if self.stop.wanted:
+            raise Stopped
+        parent = self._parts.search.parent(self._standing)
+        files = self._repo.files(parent, self._lab.files.editable)
+        for request in self._ledger.waiting("proposal"):
+            return self._open(_from_person(request), parent, files, request.id)
+        if researcher is None:
+            return None
+        recent = tuple(self._standing.recent)
+        briefing = Briefing(self._lab, parent, files, self._standing.tried, recent)
+        proposal = researcher.propose(briefing)
+        return None if proposal is None else self._open(proposal, parent, files)
+
+    def _open(
+        self,
+        proposal: Proposal,
+        parent: str,
+        files: Mapping[str, str],
+        request: int | None = None,
+    ) -> Experiment:
+        change = _diff(proposal, files, self._lab)
+        number = self._standing.next_number
+        experiment = self._ledger.add_experiment(
+            self._campaign.id, number, proposal, parent, change, request
+        )
+        self._standing.open(experiment)
+        self._tell(Step("proposed"))
+        self._tell(Proposed(experiment))
+        return experiment
+
+    # Trying
+
+    def _work_on(self, experiment: Experiment) -> None:
+        """Run what the judge asks for until it decides; then remember."""
+        editable = self._lab.files.editable
+        before = self._repo.files(experiment.parent, editable)
+        try:
+            after = apply_edits(before, experiment.proposal.edits, editable)
+        except PatchError as error:
+            verdict = Verdict(Outcome.INVALID, f"does not apply: {error}")
+            self._close(experiment, verdict, self._standing.belief)
+            return
+        files = {path: text for path, text in after.items() if before.get(path) != text}
+        verdict, belief = self._decide(experiment, files)
+        self._close(experiment, verdict, belief, files)
+
+    def _decide(
+        self, experiment: Experiment, files: Mapping[str, str]
+    ) -> tuple[Verdict, Belief | None]:
+        """The verdict on an experiment, and the belief about the incumbent that stands after it."""
+        trials = [trial for trial in self._ledger.trials(experiment.id) if trial.state.counts]
+        if not trials:
+            trials = [self._try(experiment, files, experiment)]
+        while trials[-1].state is TrialState.MEASURED:
+            ruling = self._parts.judge.consider(
+                case_of(experiment, self._standing, self._ledger, self._parts.judge)
+            )
+            if ruling.again is Next.CANDIDATE:
+                trials.append(self._try(experiment, files, experiment))
+            elif ruling.again is Next.INCUMBENT:
+                self._measure_incumbent(experiment)
+            else:
+                assert ruling.outcome is not None
+                return Verdict(ruling.outcome, ruling.reason, ruling.evidence), ruling.belief
+        last = trials[-1]
+        invalid = last.state is TrialState.INVALID
+        outcome = Outcome.INVALID if invalid else Outcome.CRASH
+        return Verdict(outcome, f"{last.state}: {last.detail}"), self._standing.belief
+
+    def _measure_incumbent(self, asked_by: Experiment) -> None:
+        for _ in range(MISHAPS):
+            trial = self._try(self._standing.incumbent, {}, asked_by)
+            if trial.state is TrialState.MEASURED:
+                return
+        raise CampaignError(
+            f"the incumbent, which ran before, now fails ({trial.state}: {trial.detail}); "
+            "see what changed on this machine, then `novum resume`"
+        )
+
+    def _try(self, target: Experiment, files: Mapping[str, str], asked_by: Experiment) -> Trial:
+        """Run one trial of `target`'s commit to an end that says something about it."""
+        for _ in range(MISHAPS):
+            self._bench.heed_requests()
+            if self.stop.wanted:
+                raise Stopped
+            trial = self._bench.run(target, files, asked_by)
+            if trial.state is TrialState.CANCELLED:
+                raise Stopped
+            if trial.state.counts:
+                return trial
+            self._tell(Notice(f"not the idea's fault, running it again: {trial.detail}"))
+        raise CampaignError(
+            f"{MISHAPS} trials in a row failed for reasons of this machine ({trial.detail}); "
+            "mend that, then `novum resume`"
+        )
+
+    # Remembering
+
+    def _close(
+        self,
+        experiment: Experiment,
+        verdict: Verdict,
+        belief: Belief | None,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
+        commit = experiment.parent if experiment.number == 0 else None
+        if files:
+            message = commit_message(self._campaign.tag, self._lab, experiment, verdict)
+            commit = self._repo.commit(experiment.parent, files, message, experiment.created)
+        closed = self._ledger.judge(experiment, verdict, belief, commit, self._bench.session)
+        self._tell(Step("judged"))
+        self._move_refs(closed)
+        if verdict.outcome is Outcome.KEEP:
+            self._bench.keep_artifacts(closed)
+        self._standing.close(closed)
+        self._tell(Judged(closed, self._standing))
+        if closed.number % TIDY_EVERY == TIDY_EVERY - 1:
+            self._repo.tidy()
+
+    def _move_refs(self, experiment: Experiment) -> None:
+        """Let the refs follow a verdict; doing it again changes nothing."""
+        if experiment.commit is None or experiment.verdict is None:
+            return
+        tag = self._campaign.tag
+        self._repo.move(experiment_ref(tag, experiment.number), experiment.commit, None)
+        self._tell(Step("referenced"))
+        if experiment.verdict.outcome is not Outcome.KEEP:
+            return
+        branch = branch_ref(tag)
+        if branch in self._repo.checked_out_branches():
+            self._tell(Notice(f"{branch} is checked out, so it stays; it follows at the next keep"))
+            return
+        # It may lag behind by keeps during which it was checked out, but be nowhere else.
+        now = self._repo.target(branch)
+        ours = {keep.commit for keep in self._standing.keeps}
+        incumbent = experiment.parent
+        self._repo.move(branch, experiment.commit, now if now is None or now in ours else incumbent)
+        self._tell(Step("advanced"))
+
+    def _tell(self, event: Event) -> None:
+        for observer in self._observers:
+            observer(event)
+
+
+def _from_person(request: Request) -> Proposal:
+    body = request.body
+    edits = tuple(Edit(**edit) for edit in body["edits"])
+    return Proposal(body["title"], edits, body["hypothesis"], researcher="person")
+
+
+def _diff(proposal: Proposal, files: Mapping[str, str], lab: Lab) -> Diff:
+    """What a proposal changes; nothing if it does not apply, which its verdict will say."""
+    try:
+        return diff(files, apply_edits(files, proposal.edits, lab.files.editable))
+    except PatchError:
+        return Diff("", 0, 0)

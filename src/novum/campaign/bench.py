@@ -1,0 +1,141 @@
+"""The bench: one directory in which a campaign runs its trials, one after another."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Event
+
+from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
+from novum.dataset import Dataset
+from novum.ledger import Experiment, Heartbeat, Ledger, Trial
+from novum.records import TrialResult, TrialState
+from novum.repo import Repo
+from novum.runners import Order, Pulse, Runner
+from novum.standing import Standing
+from novum.worktree import Worktree
+
+BEAT_SECONDS = 2.0
+LOOK_SECONDS = 0.5  # how often a running trial looks for a request to stop
+
+
+@dataclass
+class Stop:
+    """The person's wish to end. `after_trial`, or `now`."""
+
+    after_trial: Event = field(default_factory=Event)
+    now: Event = field(default_factory=Event)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether no further trial may start."""
+        return self.after_trial.is_set() or self.now.is_set()
+
+
+class Bench:
+    """Runs single trials, and records them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        repo: Repo,
+        standing: Standing,
+        runner: Runner,
+        dataset: Dataset,
+        tell: Observer,
+    ) -> None:
+        self.stop = Stop()
+        self.session = ledger.open_session(standing.campaign.id)
+        self._ledger, self._standing, self._tell = ledger, standing, tell
+        self._runner, self._dataset, self._lab = runner, dataset, standing.lab
+        slot = ledger.home / "slots" / "0"
+        self._scratch = slot / "scratch"
+        self._candidate = Worktree(repo, slot / "tree")
+        self._pristine = Worktree(repo, slot / "pristine")
+        self._pristine.fill(standing.campaign.start_commit)
+        self._beaten = self._looked = 0.0
+
+    def run(self, target: Experiment, files: Mapping[str, str], asked_by: Experiment) -> Trial:
+        """Run one trial of `target`, for the verdict of `asked_by`, and record how it ended."""
+        seed = self._standing.trials + 1
+        seconds = float(self._standing.campaign.settings["seconds"])
+        number = self._ledger.start_trial(target.id, asked_by.id, seed, seconds, "validation")
+        self._tell(Step("running"))
+        self._tell(TrialStarted(target, number, seed))
+        scratch = self._scratch
+        try:
+            self._candidate.fill(target.commit or target.parent, files)
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+            order = Order(
+                lab=self._lab,
+                tree=self._candidate.directory,
+                pristine=self._pristine.directory,
+                scratch=scratch,
+                seed=seed,
+                seconds=seconds,
+                data=self._dataset.data,
+                heldout=self._dataset.heldout,
+            )
+            watch = partial(self._watch, number)
+            result = self._verified(self._runner.run(order, watch, self.stop.now))
+        except OSError as error:
+            detail = f"{error.strerror or error} ({error.filename or scratch})"
+            result = TrialResult(TrialState.INFRASTRUCTURE, detail=detail)
+        trial = self._ledger.end_trial(number, result, self.session)
+        self._standing.add_trial(trial)
+        self._tell(Step("measured"))
+        self._tell(TrialEnded(target, result))
+        return trial
+
+    def _verified(self, result: TrialResult) -> TrialResult:
+        """The result, unless the trial changed files that are not its own."""
+        changed = sorted(set(self._candidate.restore()) - set(self._lab.files.editable))
+        if not changed:
+            return result
+        detail = f"changed frozen files during its run: {', '.join(changed[:5])}"
+        return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
+
+    def _watch(self, trial: int, pulse: Pulse) -> None:
+        self._tell(Beat(pulse))
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self.heed_requests()
+        if now - self._beaten >= BEAT_SECONDS:
+            self._beaten = now
+            self._ledger.beat(
+                Heartbeat(
+                    trial=trial,
+                    at=time.time(),
+                    phase=pulse.phase,
+                    elapsed=pulse.elapsed,
+                    clock=pulse.clock,
+                    memory_mb=pulse.memory_mb,
+                    point=pulse.point or {},
+                )
+            )
+
+    def keep_artifacts(self, experiment: Experiment) -> None:
+        """Set aside what the last trial left among its artifacts."""
+        source = self._scratch / "artifacts"
+        target = (
+            self._ledger.home / self._standing.campaign.tag / "artifacts" / str(experiment.number)
+        )
+        if source.is_dir() and any(source.iterdir()):
+            shutil.rmtree(target, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+
+    def heed_requests(self) -> None:
+        """Take up what other processes ask of a running campaign."""
+        for request in self._ledger.waiting("stop", "stop-now"):
+            if request.kind == "stop-now":
+                self.stop.now.set()
+            self.stop.after_trial.set()
+            self._ledger.answer(request.id, "stopping")
+
+    def close(self) -> None:
+        """Leave nothing of the last trial behind."""
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,82 @@
+"""An experiment as the judge sees it, and as its commit tells it."""
+
+import textwrap
+from collections.abc import Sequence
+
+from novum.judge import Case, Judge, Noise, Rules, average
+from novum.lab import Lab
+from novum.ledger import Experiment, Ledger, Trial
+from novum.records import Verdict
+from novum.standing import Standing
+
+EXACT = 1_000_000  # degrees of freedom of a noise that is known to be nothing
+
+
+def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: Judge) -> Case:
+    """What the judge is shown of an experiment, from the ledger and the standing."""
+    lab = standing.lab
+    assert standing.belief is not None
+    incumbent = standing.incumbent
+    again = tuple(
+        trial.measurement.metric
+        for trial in ledger.trials_asked_by(experiment.id)
+        if trial.experiment == incumbent.id and trial.measurement is not None
+    )
+    noise = standing.noise_without(experiment.id)
+    if lab.metric.noise == "none":
+        noise = Noise(0.0, EXACT)
+    record = standing.values(incumbent.id)
+    return Case(
+        rules=_rules(lab),
+        values=standing.values(experiment.id),
+        incumbent=judge.refresh(standing.belief, again, noise),
+        incumbent_best=average(record),
+        noise=noise,
+        history=tuple(standing.history),
+        net_lines=experiment.diff.net_lines,
+        metrics=_guarded(lab, experiment, ledger.trials(experiment.id)),
+    )
+
+
+def _rules(lab: Lab) -> Rules:
+    guards = {
+        name: (guard.min, guard.max)
+        for name, guard in lab.guards.items()
+        if guard.min is not None or guard.max is not None
+    }
+    return Rules(
+        minimize=lab.minimize,
+        min_effect=lab.metric.min_effect,
+        line_cost=lab.line_cost,
+        max_runs=lab.judge.max_runs,
+        guards=guards,
+    )
+
+
+def _guarded(lab: Lab, experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
+    """The guard metrics of an experiment, each the worst over its runs."""
+    metrics = [trial.measurement.metrics for trial in trials if trial.measurement is not None]
+    worst = {"lines_changed": float(experiment.diff.added + experiment.diff.removed)}
+    for name, guard in lab.guards.items():
+        values = [known[name] for known in metrics if name in known]
+        if values and len(values) == len(metrics):
+            worst[name] = max(values) if guard.max is not None else min(values)
+    return worst
+
+
+def commit_message(tag: str, lab: Lab, experiment: Experiment, verdict: Verdict) -> str:
+    """The message of an experiment's commit: the idea, and the verdict in trailers."""
+    proposal, evidence = experiment.proposal, verdict.evidence
+    trailers = {
+        "Experiment": f"{tag}/{experiment.number}",
+        "Researcher": proposal.researcher,
+        "Idea": proposal.key,
+        "Verdict": verdict.outcome,
+        "Evidence": " ".join(verdict.reason.split()),
+        "Metric": f"{lab.metric.name} " + " ".join(f"{value:.6g}" for value in evidence.values)
+        if evidence.values
+        else "",
+    }
+    lines = [f"Novum-{name}: {text}" for name, text in trailers.items() if text]
+    body = textwrap.fill(proposal.hypothesis, 72)
+    return "\n\n".join(part for part in (proposal.title, body, "\n".join(lines)) if part) + "\n"

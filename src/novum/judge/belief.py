@@ -1,0 +1,230 @@
+"""The default policy: keep what is probably better, and believe of it what is probably true.
+
+1. The incumbent's true score is believed to be normal. A candidate's is the incumbent's plus an
+   effect, drawn from a prior that was learned from the campaign's history (`novum.judge.prior`).
+2. The candidate's runs update both at once. What they do not explain by an effect, they say
+   about the incumbent: so a lucky record loses its authority, even through discarded candidates.
+3. Keep when the effect probably exceeds what it must earn. Before that, run again if one more
+   run is expected to gain more than a run of a new idea would (value of information, one step
+   ahead: P. Frazier, W. Powell, S. Dayanik, "A knowledge-gradient policy for sequential
+   information collection", SIAM J. Control Optim. 47, 2008).
+
+Inside, higher is better and an effect is the candidate's true score minus the incumbent's.
+"""
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import mul
+
+from novum.judge import Belief, Case, Next, Noise, Ruling, average
+from novum.judge.noise import Luck, log_likelihood, luck
+from novum.judge.prior import Atoms, Prior, fit
+from novum.judge.terms import broken_guard, required
+from novum.judge.words import reason
+from novum.records import Evidence, Outcome
+
+# Chosen with `benchmarks/policies.py --variant tune`: 0.5 gains as much with twice the false keeps;
+# a patience of 1 hardly ever runs anything again, and loses a third of the gain on a plateau.
+KEEP_AT = 0.6  # probability of exceeding what must be earned
+PATIENCE = 0.1  # the part of a new idea's expected gain that another run must promise
+HOPELESS = 0.02  # below this probability nothing is run again
+KNOWN = 8  # degrees of freedom; before the noise is known so well, a keep takes two runs
+NEGLIGIBLE = 1e-9  # an error that is less than this part of the effect
+FINEST = 1e-3  # of the standard error: no finer unit for the prior
+STEP = 0.25  # of the standard error: the width of the cells
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A case in the judge's own terms: higher is better."""
+
+    sign: float
+    effect: float  # observed
+    incumbent: float
+    variance: float  # of the incumbent's true score
+    runs: int
+    luck: Luck
+    required: float
+
+    @property
+    def error(self) -> float:
+        """The standard error of the observed effect."""
+        return math.sqrt(self.variance + self.luck.sd**2 / self.runs)
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is no noise, or none that could matter: the effect is what was seen."""
+        rounding = sys.float_info.epsilon * abs(self.incumbent)
+        return self.error <= max(NEGLIGIBLE * abs(self.effect), rounding)
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefJudge:
+    """Keep at a modest probability; believe the posterior, not the record."""
+
+    name: str = "belief"
+    keep_at: float = KEEP_AT
+    patience: float = PATIENCE
+
+    def opening(self, values: tuple[float, ...]) -> Belief:
+        """The baseline's mean and its standard error.
+
+        One value says nothing of its own error: its `sd` is 0, and `consider` then takes the
+        noise of one run, as soon as it knows it.
+        """
+        mean = average(values)
+        noise = Noise().with_group(values)
+        if noise.degrees == 0:
+            return Belief(mean, 0.0)
+        return Belief(mean, math.sqrt(noise.sum_squares / noise.degrees / len(values)))
+
+    def refresh(self, belief: Belief, values: tuple[float, ...], noise: Noise) -> Belief:
+        """The belief about the incumbent after new runs of it (after `Next.INCUMBENT`)."""
+        scale = luck(noise, 0.0, belief.mean).sd
+        variance = (belief.sd or scale) ** 2
+        if not values or scale == 0:
+            return Belief(average(values), 0.0) if values else belief
+        error = scale**2 / len(values)
+        gain = variance / (variance + error)
+        mean = belief.mean + gain * (average(values) - belief.mean)
+        return Belief(mean, math.sqrt(variance * (1 - gain)))
+
+    def consider(self, case: Case) -> Ruling:
+        """Decide, or ask for another run."""
+        view = _view(case)
+        prior = None if view.exact else fit(case.history, max(view.luck.sd, FINEST * view.error))
+        effects = _posterior(view, prior)
+        evidence = _evidence(case, view, effects, self.name)
+        guard = broken_guard(case)
+        if guard is not None:
+            return Ruling(evidence, guard, None, Outcome.DISCARD, _incumbent(view, effects))
+        if prior is not None and view.runs < case.rules.max_runs:
+            again = self._again(case, view, prior, effects)
+            if again is not None:
+                words = f"run the {again} again: {reason(evidence, False)}"
+                return Ruling(evidence, words, again)
+        if self._keeps(effects, view.required):
+            belief, outcome = _candidate(view, effects), Outcome.KEEP
+        else:
+            belief, outcome = _incumbent(view, effects), Outcome.DISCARD
+        return Ruling(evidence, reason(evidence, outcome is Outcome.KEEP), None, outcome, belief)
+
+    def _keeps(self, effects: Atoms, bar: float) -> bool:
+        """Probably better than the bar, and so on average too (harms have the longer tail)."""
+        return effects.above(bar) >= self.keep_at and effects.mean > bar
+
+    def _again(self, case: Case, view: _View, prior: Prior, effects: Atoms) -> Next | None:
+        """What to run once more, if that gains more than a new idea is expected to."""
+        noise = view.luck.sd**2
+        hopeless = effects.above(view.required) < HOPELESS
+        if noise == 0 or hopeless:
+            return None
+        keeps = self._keeps(effects, view.required)
+        if keeps and view.luck.degrees < KNOWN and view.runs < 2:
+            return Next.CANDIDATE
+        options = {
+            Next.CANDIDATE: view.variance + noise / (view.runs + 1),
+            Next.INCUMBENT: view.variance * noise / (view.variance + noise) + noise / view.runs,
+        }
+        again = min(options, key=options.__getitem__)
+        before, after = view.error**2, options[again]
+        sharper = view.error * math.sqrt(after / (before - after))
+        now = effects.mean - view.required if keeps else 0.0
+        gain = self._value(effects, view.required, sharper) - now
+        fresh = math.sqrt(view.variance + noise)
+        ideas = prior.atoms(0.0, STEP * fresh, (case.rules.min_effect,))
+        enough = self.patience * self._value(ideas, case.rules.min_effect, fresh)
+        return again if gain > enough else None
+
+    def _value(self, effects: Atoms, bar: float, error: float) -> float:
+        """The expected gain over the bar of deciding after one observation with this error.
+
+        By monotonicity the observations that lead to a keep are those above one point.
+        """
+        effects = effects.likely()
+
+        def keeps(observed: float) -> bool:
+            bells = [math.exp(-(((observed - p) / error) ** 2) / 2) for p in effects.points]
+            return sum(map(mul, bells, effects.masses)) > 0 and self._keeps(
+                effects.seen(bells), bar
+            )
+
+        point = _turn(keeps, bar - 10 * error, bar + 10 * error)
+        reach = error * math.sqrt(2)
+        return sum(
+            mass * (p - bar) * math.erfc((point - p) / reach) / 2
+            for p, mass in zip(effects.points, effects.masses, strict=True)
+        )
+
+
+def _turn(keeps: Callable[[float], bool], low: float, high: float) -> float:
+    """Where a monotone question turns to yes, between two observations, by bisection."""
+    for _ in range(11):
+        middle = (low + high) / 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return (low + high) / 2
+
+
+def _view(case: Case) -> _View:
+    sign = -1.0 if case.rules.minimize else 1.0
+    scale = luck(case.noise, case.rules.min_effect, case.incumbent.mean)
+    mean = average(case.values)
+    return _View(
+        sign=sign,
+        effect=sign * (mean - case.incumbent.mean),
+        incumbent=sign * case.incumbent.mean,
+        variance=(case.incumbent.sd or scale.sd) ** 2,
+        runs=len(case.values),
+        luck=scale,
+        required=required(case.rules, case.net_lines),
+    )
+
+
+def _posterior(view: _View, prior: Prior | None) -> Atoms:
+    """The distribution of the true effect, given the runs; without any noise, a point."""
+    if prior is None:
+        return Atoms([view.effect], [1.0])
+    error = view.error
+    atoms = prior.atoms(view.effect, STEP * error, (view.required,))
+    logs = [log_likelihood((view.effect - p) / error, view.luck.degrees) for p in atoms.points]
+    top = max(logs)
+    return atoms.seen([math.exp(value - top) for value in logs])
+
+
+def _shares(view: _View) -> float:
+    """The part of an unexplained deviation that is the incumbent's, not the candidate's luck."""
+    total = view.error**2
+    return view.variance / total if total > 0 else 0.0
+
+
+def _incumbent(view: _View, effects: Atoms) -> Belief:
+    """What is believed of the incumbent after the candidate's runs."""
+    share = _shares(view)
+    mean = view.incumbent + share * (view.effect - effects.mean)
+    variance = view.variance * (1 - share) + share**2 * effects.variance
+    return Belief(view.sign * mean, math.sqrt(variance))
+
+
+def _candidate(view: _View, effects: Atoms) -> Belief:
+    """What is believed of the candidate after its runs: the incumbent's score and the effect."""
+    share = _shares(view)
+    mean = view.incumbent + share * view.effect + (1 - share) * effects.mean
+    variance = view.variance * (1 - share) + (1 - share) ** 2 * effects.variance
+    return Belief(view.sign * mean, math.sqrt(variance))
+
+
+def _evidence(case: Case, view: _View, effects: Atoms, policy: str) -> Evidence:
+    return Evidence(
+        effect=view.effect,
+        sd=view.error,
+        probability=effects.above(view.required),
+        required=view.required,
+        runs=view.runs,
+        values=case.values,
+        incumbent=case.incumbent.mean,
+        incumbent_sd=math.sqrt(view.variance),
+        noise_sd=view.luck.sd,
+        policy=policy,
+    )

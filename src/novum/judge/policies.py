@@ -1,0 +1,18 @@
+"""The policies by the name that `lab.toml` gives them."""
+
+from collections.abc import Callable
+
+from novum.errors import UsageError
+from novum.judge import Judge
+from novum.judge.belief import BeliefJudge
+from novum.judge.greedy import GreedyJudge
+
+POLICIES: dict[str, Callable[[], Judge]] = {"belief": BeliefJudge, "greedy": GreedyJudge}
+
+
+def judge_named(policy: str) -> Judge:
+    """The judge of that name."""
+    if policy not in POLICIES:
+        names = ", ".join(sorted(POLICIES))
+        raise UsageError(f"There is no policy '{policy}'; choose one of: {names}.")
+    return POLICIES[policy]()

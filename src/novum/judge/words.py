@@ -1,0 +1,52 @@
+"""A judge's reason, as one sentence with the digits that the evidence supports."""
+
+import math
+
+from novum.records import Evidence
+
+
+def decimals(uncertainty: float) -> int:
+    """Digits after the point, so that two digits of the uncertainty are shown."""
+    if uncertainty <= 0 or not math.isfinite(uncertainty):
+        return 6
+    return min(12, max(0, 1 - math.floor(math.log10(uncertainty))))
+
+
+def number(value: float, uncertainty: float) -> str:
+    """A number with the digits that its uncertainty supports; all of them if it is exact."""
+    return f"{value:.{decimals(uncertainty)}f}" if uncertainty > 0 else f"{value:.6g}"
+
+
+def probability(value: float) -> str:
+    """Two digits; never a certainty that a finite number of runs cannot give."""
+    if value < 0.005:
+        return "below 0.01"
+    return "above 0.99" if value > 0.995 else f"{value:.2f}"
+
+
+def comparison(evidence: Evidence) -> str:
+    """For example "better by 0.0041 ± 0.0012"."""
+    size = number(abs(evidence.effect), evidence.sd)
+    spread = f" ± {number(evidence.sd, evidence.sd)}" if evidence.sd > 0 else ""
+    if evidence.effect == 0:
+        return f"equal{spread}"
+    return f"{'better' if evidence.effect > 0 else 'worse'} by {size}{spread}"
+
+
+def reason(evidence: Evidence, keep: bool) -> str:
+    """The sentence for a decided case: how much, how sure, from how many runs."""
+    runs = f"{evidence.runs} run{'' if evidence.runs == 1 else 's'}"
+    chance = probability(evidence.probability)
+    price = f"{abs(evidence.required):.2g}"
+    found = comparison(evidence)
+    if evidence.sd == 0:
+        short = not keep and evidence.effect > 0
+        return f"{found}{f', but it must earn {price}' if short else ''}, without noise, {runs}"
+    if evidence.required < 0:
+        return f"{found}, probability of costing less than its lines ({price}) {chance}, {runs}"
+    if keep:
+        return f"{found}, probability {chance}, {runs}"
+    if 0 < evidence.effect <= evidence.required:
+        return f"{found}, but it must earn {price}, probability of that {chance}, {runs}"
+    bar = f" by {price}" if evidence.required > 0 else ""
+    return f"{found}, probability of being better{bar} {chance}, {runs}"

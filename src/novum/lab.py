@@ -1,0 +1,285 @@
+"""A lab: `lab.toml`, read and checked. What the person decided, and nothing else.
+
+Unknown keys and impossible values are errors that name the line.
+"""
+
+import re
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from novum.errors import LabError
+
+LAB_FILE = "lab.toml"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _relative(path: str) -> str:
+    pure = PurePosixPath(path)
+    if (
+        not pure.parts
+        or pure.is_absolute()
+        or ".." in pure.parts
+        or "\\" in path
+        or pure.parts[0] == ".git"
+    ):
+        raise ValueError("must be a path inside the lab, such as 'train.py'")
+    return str(pure)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+RelativePath = Annotated[str, AfterValidator(_relative)]
+CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class LabTable(_Table):
+    """`[lab]`: the question."""
+
+    name: Name
+    question: str = ""
+
+
+class MetricTable(_Table):
+    """`[metric]`: the score, and how noisy it is."""
+
+    name: Name
+    direction: Literal["minimize", "maximize"]
+    noise: Literal["gaussian", "none"] = "gaussian"
+    min_effect: NotNegative = 0.0
+
+
+class BudgetTable(_Table):
+    """`[budget]`: what one trial may use. Seconds are on `clock`, the rest is wall time."""
+
+    seconds: Positive
+    clock: Literal["wall", "cpu"] = "wall"
+    startup: Positive = 300.0
+    grace: Positive = 10.0
+    timeout: Positive | None = None
+    evaluation: Positive = 600.0
+    memory_mb: Annotated[int, Field(ge=16)] = 16000
+    disk_mb: Annotated[int, Field(ge=1)] = 4000
+    log_mb: Annotated[int, Field(ge=1)] = 16
+    processes: Annotated[int, Field(ge=1)] = 512
+
+
+class FilesTable(_Table):
+    """`[files]`: what may be changed; all else that is tracked is frozen."""
+
+    editable: Annotated[tuple[RelativePath, ...], Field(min_length=1)]
+    frozen: tuple[RelativePath, ...] = ()
+
+
+class TrialTable(_Table):
+    """`[trial]`: the commands. Without `evaluate` the lab is self-reported."""
+
+    run: CommandLine
+    prepare: CommandLine | None = None
+    evaluate: CommandLine | None = None
+    holdout: CommandLine | None = None
+    environment: dict[Name, str] = {}
+
+
+class SandboxTable(_Table):
+    """`[sandbox]`: `readable` are further paths that trials may read."""
+
+    mode: Literal["auto", "none"] = "auto"
+    readable: tuple[str, ...] = ()
+    gpu: bool = True
+
+
+class Guard(_Table):
+    """A bound on a secondary metric, or for `lines_changed` what each line must earn."""
+
+    min: Finite | None = None
+    max: Finite | None = None
+    weight: NotNegative | None = None
+
+
+class JudgeTable(_Table):
+    """`[judge]`: the rules of the verdict."""
+
+    policy: str = "belief"
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    baseline_runs: Annotated[int, Field(ge=1, le=30)] = 3
+    max_runs: Annotated[int, Field(ge=1, le=30)] = 6
+
+
+class SearchTable(_Table):
+    """`[search]`: where to build next."""
+
+    strategy: str = "greedy"
+
+
+class ResearcherTable(_Table):
+    """`[researcher]`: who proposes. `backlog` is the file of its ideas."""
+
+    use: str = "backlog"
+    backlog: RelativePath = "ideas.toml"
+
+
+class Parameter(_Table):
+    """A dimension of the parameter space, for tuners and audits."""
+
+    low: Finite
+    high: Finite
+    log: bool = False
+
+
+class Lab(_Table):
+    """The whole of `lab.toml`."""
+
+    lab: LabTable
+    metric: MetricTable
+    budget: BudgetTable
+    files: FilesTable
+    trial: TrialTable
+    dial: Annotated[dict[Name, int | float], Field(max_length=1)] = {}
+    sandbox: SandboxTable = SandboxTable()
+    guards: dict[Name, Guard] = {}
+    judge: JudgeTable = JudgeTable()
+    search: SearchTable = SearchTable()
+    researcher: ResearcherTable = ResearcherTable()
+    space: dict[Name, Parameter] = {}
+
+    @property
+    def self_reported(self) -> bool:
+        """Whether the candidate prints its own score, because there is no evaluator."""
+        return self.trial.evaluate is None
+
+    @property
+    def minimize(self) -> bool:
+        """Whether a smaller metric is better."""
+        return self.metric.direction == "minimize"
+
+    @property
+    def timeout(self) -> float:
+        """Wall seconds after which a trial is ended whatever its own clock says."""
+        budget = self.budget
+        if budget.timeout is not None:
+            return budget.timeout
+        # A processor clock may run slowly on a busy machine, so it gets more room.
+        factor = 2.0 if budget.clock == "wall" else 4.0
+        return budget.startup + factor * budget.seconds + budget.grace
+
+    @property
+    def line_cost(self) -> float:
+        """What each changed line must earn, in the metric's unit."""
+        guard = self.guards.get("lines_changed")
+        return guard.weight or 0.0 if guard else 0.0
+
+
+def parse_lab(text: str, where: str = LAB_FILE) -> Lab:
+    """Read the text of a `lab.toml`.
+
+    Raises:
+        LabError: naming the line, what is wrong there and what would be right.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{where}: {error}") from None
+    try:
+        lab = Lab.model_validate(data)
+    except ValidationError as error:
+        raise LabError(_first_error(text, where, error)) from None
+    _check_together(lab, text, where)
+    return lab
+
+
+def read_lab(directory: Path) -> Lab:
+    """Read `lab.toml` of a lab's directory.
+
+    Raises:
+        LabError: if there is none, or it is not sound.
+    """
+    path = directory / LAB_FILE
+    try:
+        return parse_lab(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise LabError(
+            f"no {LAB_FILE} in {directory}: this is not a lab; `novum new gpt DIR` makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{path} cannot be read: {error}") from None
+
+
+def _check_together(lab: Lab, text: str, where: str) -> None:
+    """Conditions between keys, which no single key can break."""
+    both = set(lab.files.editable) & set(lab.files.frozen)
+    protected = {LAB_FILE, "program.md", lab.researcher.backlog} & set(lab.files.editable)
+    problems = [
+        (("files", "editable"), f"{', '.join(sorted(both))} is both editable and frozen")
+        if both
+        else None,
+        (
+            ("files", "editable"),
+            f"{', '.join(sorted(protected))} belongs to the person; take it out",
+        )
+        if protected
+        else None,
+        (("trial", "holdout"), "a holdout needs an evaluator: add `evaluate`")
+        if lab.trial.holdout and not lab.trial.evaluate
+        else None,
+        (("budget", "timeout"), "timeout is shorter than the budget's seconds")
+        if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds
+        else None,
+    ]
+    for problem in problems:
+        if problem:
+            raise LabError(f"{where}:{line_of(text, problem[0])}: {problem[1]}")
+
+
+def _first_error(text: str, where: str, error: ValidationError) -> str:
+    found = error.errors()
+    # A key that is misspelt is also missing; what is written there says more.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    location = tuple(str(part) for part in first["loc"] if not str(part).startswith("function-"))
+    line = line_of(text, location)
+    key = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(location[:-1]))
+        return f"{where}:{line}: unknown key `{key}`; known here: {known}"
+    if first["type"] == "missing":
+        return f"{where}:{line}: `{key}` is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}:{line}: `{key}` = {_shown(first['input'])}: {message}"
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401  whatever TOML can hold
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(location: tuple[str, ...]) -> list[str]:
+    model: Any = Lab
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        annotation = field.annotation if field else None
+        model = annotation if hasattr(annotation, "model_fields") else Guard
+    return list(model.model_fields)
+
+
+def line_of(text: str, location: tuple[str, ...]) -> int:
+    """The line (from 1) of a key, or else of the nearest table around it, in a TOML text."""
+    table: tuple[str, ...] = ()
+    best, depth = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            path = table
+        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
+            path = (*table, *(part.strip("\"'") for part in key[1].split(".")))
+        else:
+            continue
+        if path == location[: len(path)] and len(path) > depth:
+            best, depth = number, len(path)
+    return best

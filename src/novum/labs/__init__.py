@@ -1,0 +1,98 @@
+"""The labs that come with Novum, and `novum new`, which copies one out.
+
+A lab's programs are data here: copied, never imported.
+"""
+
+import re
+import shutil
+import subprocess
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from novum.errors import NovumError, UsageError
+
+# Files whose real names would mean something to git or to the package builder in our own tree.
+RENAMED = {"gitignore": ".gitignore"}
+IGNORED = {"__pycache__", "__init__.py"}
+
+
+def templates() -> list[str]:
+    """The names that `novum new` knows."""
+    folder = resources.files("novum") / "labs"
+    return sorted(item.name for item in folder.iterdir() if (item / "lab.toml").is_file())
+
+
+def create(
+    template: str, directory: Path, *, dial: str | None = None, corpus: str | None = None
+) -> None:
+    """Copy a lab into a new git repository, with one commit.
+
+    Raises:
+        UsageError: if the template, the directory, the dial or the corpus is not right.
+    """
+    if template not in templates():
+        raise UsageError(f"no lab is called `{template}`; there are: {', '.join(templates())}")
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError(f"{directory} exists and is not empty; choose a new directory")
+    source = resources.files("novum") / "labs" / template
+    text = (source / "lab.toml").read_text(encoding="utf-8")
+    if dial is not None:
+        text = _with_dial(text, dial)
+    if corpus is not None:
+        text = _with_corpus(text, corpus)
+    _copy(source, directory)
+    (directory / "lab.toml").write_text(text, encoding="utf-8")
+    _commit(directory, template)
+
+
+def _with_dial(text: str, dial: str) -> str:
+    name, _, value = dial.partition("=")
+    changed, count = re.subn(rf"(?m)^#? ?({re.escape(name)} = )[^ #\n]+", rf"\g<1>{value}", text)
+    if not re.fullmatch(r"\d+(\.\d+)?", value) or count != 1:
+        raise UsageError(f"--dial {dial}: write it as NAME=NUMBER with this lab's dial")
+    return changed
+
+
+def _with_corpus(text: str, corpus: str) -> str:
+    path = Path(corpus).expanduser()
+    value = str(path.resolve()) if path.is_dir() else corpus
+    changed, count = re.subn(
+        r"(?m)^(prepare = \[[^\]]*)\]", lambda match: f'{match[1]}, "--corpus", "{value}"]', text
+    )
+    if count != 1:
+        raise UsageError("--corpus: this lab prepares no data")
+    return changed
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for item in source.iterdir():
+        if item.name in IGNORED:
+            continue
+        name = RENAMED.get(item.name, item.name)
+        if item.is_dir():
+            _copy(item, target / name)
+        else:
+            with resources.as_file(item) as path:
+                shutil.copyfile(path, target / name)
+
+
+def _commit(directory: Path, template: str) -> None:
+    identity = []
+    known = subprocess.run(
+        ["git", "config", "user.email"], cwd=directory, capture_output=True, check=False
+    )
+    if known.returncode != 0:
+        identity = ["-c", "user.name=Novum", "-c", "user.email=novum@localhost"]
+    message = f"A {template} lab, as novum new makes it"
+    for arguments in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        [*identity, "commit", "-q", "--no-verify", "-m", message],
+    ):
+        done = subprocess.run(
+            ["git", *arguments], cwd=directory, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise NovumError(f"git {arguments[0]} failed in {directory}: {done.stderr.strip()}")

@@ -1,0 +1,442 @@
+"""The ledger: SQLite, the durable record of everything. Append, query, recover.
+
+One process writes campaigns, experiments and trials: the one that holds the lab's lock
+(`Ledger.lock`). Any process may read, and may add a request. Every commit is on the disk before
+the call returns (write-ahead log, full synchronisation).
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from novum.errors import LedgerError, UsageError
+from novum.judge import Belief
+from novum.ledger.lock import hold, is_held
+from novum.ledger.rows import (
+    TRIAL_COLUMNS,
+    Campaign,
+    Experiment,
+    Heartbeat,
+    Request,
+    Trial,
+    read_campaign,
+    read_experiment,
+    read_request,
+    read_trial,
+)
+from novum.patch import Diff
+from novum.records import Proposal, TrialResult, Verdict
+
+__all__ = ["Campaign", "Experiment", "Heartbeat", "Ledger", "Request", "Trial"]
+
+HOME = ".novum"  # everything of the machine in a lab's directory
+FILE = "ledger.db"
+
+
+class Ledger:
+    """The ledger of one lab.
+
+    Raises:
+        LedgerError: if it comes from a newer Novum, is damaged, or the disk is full.
+    """
+
+    def __init__(self, lab: Path) -> None:
+        self.home = lab.resolve() / HOME
+        self.path = self.home / FILE
+        with _explained(self.path):
+            self.home.mkdir(exist_ok=True)
+            (self.home / ".gitignore").write_text("*\n")  # the person's git does not see us
+            # autocommit; transactions are explicit, so that each is as large as it says
+            self._db = sqlite3.connect(
+                self.path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+
+    @staticmethod
+    def exists(lab: Path) -> bool:
+        """Whether this lab has a ledger; looking does not make one."""
+        return (lab / HOME / FILE).is_file()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def _migrate(self) -> None:
+        scripts = sorted(
+            (
+                item
+                for item in (resources.files("novum") / "migrations").iterdir()
+                if item.name.endswith(".sql")
+            ),
+            key=lambda item: item.name,
+        )
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(scripts):
+            raise LedgerError(
+                f"{self.path} was written by a newer Novum (its version is {version}, this one "
+                f"knows {len(scripts)}); upgrade: pip install --upgrade novum"
+            )
+        for number, script in enumerate(scripts[version:], version + 1):
+            text = script.read_text(encoding="utf-8")
+            self._db.executescript(f"BEGIN IMMEDIATE;{text};PRAGMA user_version={number};COMMIT;")
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the one machine that works on this lab.
+
+        Raises:
+            UsageError: if another process is.
+        """
+        return hold(self.home / "lock")
+
+    def is_running(self) -> bool:
+        """Whether some process holds the lab's lock."""
+        return is_held(self.home / "lock")
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with _explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401
+        with _explained(self.path):
+            return self._db.execute(query, values).fetchall()
+
+    # Campaigns
+
+    def start_campaign(
+        self,
+        tag: str,
+        lab: str,
+        settings: Mapping[str, Any],
+        start_commit: str,
+        place: Mapping[str, Any],
+    ) -> Campaign:
+        """Record a new campaign.
+
+        Raises:
+            UsageError: if the tag is in use.
+        """
+        with self._write() as db:
+            try:
+                db.execute(
+                    "INSERT INTO campaign (tag, created, state, lab, settings, start_commit,"
+                    " data_digest, place) VALUES (?, ?, 'open', ?, ?, ?, '', ?)",
+                    (
+                        tag,
+                        time.time(),
+                        lab,
+                        json.dumps(settings),
+                        start_commit,
+                        json.dumps(place),
+                    ),
+                )
+            except sqlite3.IntegrityError:
+                raise UsageError(f"the tag {tag} is in use; choose another with --tag") from None
+        return read_campaign(self._rows("SELECT * FROM campaign WHERE tag = ?", tag)[0])
+
+    def campaigns(self) -> list[Campaign]:
+        """All campaigns, oldest first."""
+        return [read_campaign(row) for row in self._rows("SELECT * FROM campaign ORDER BY id")]
+
+    def campaign(self, tag: str | None = None) -> Campaign | None:
+        """The campaign with that tag, or else the newest."""
+        if tag is None:
+            rows = self._rows("SELECT * FROM campaign ORDER BY id DESC LIMIT 1")
+        else:
+            rows = self._rows("SELECT * FROM campaign WHERE tag = ?", tag)
+        return read_campaign(rows[0]) if rows else None
+
+    def update_campaign(self, campaign: int, *, state: str, settings: Mapping[str, Any]) -> None:
+        """Change what may change of a campaign: its state and its settings."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE campaign SET state = ?, settings = ? WHERE id = ?",
+                (state, json.dumps(settings), campaign),
+            )
+
+    def record_digest(self, campaign: int, digest: str) -> None:
+        """Record what the data of a campaign are, once they are prepared."""
+        with self._write() as db:
+            db.execute("UPDATE campaign SET data_digest = ? WHERE id = ?", (digest, campaign))
+
+    def open_session(self, campaign: int) -> int:
+        """Record that this process begins to work on a campaign."""
+        now = time.time()
+        with self._write() as db:
+            cursor = db.execute(
+                "INSERT INTO session (campaign, pid, started, seen) VALUES (?, ?, ?, ?)",
+                (campaign, os.getpid(), now, now),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def seconds_worked(self, campaign: int) -> float:
+        """Wall seconds over all sessions of a campaign."""
+        query = "SELECT TOTAL(seen - started) FROM session WHERE campaign = ?"
+        return float(self._rows(query, campaign)[0][0])
+
+    # Experiments
+
+    def add_experiment(
+        self,
+        campaign: int,
+        number: int,
+        proposal: Proposal,
+        parent: str,
+        diff: Diff,
+        request: int | None = None,
+    ) -> Experiment:
+        """Record a proposal, before anything of it runs; it takes the `request` it came by."""
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO experiment (campaign, number, created, researcher, key, title,"
+                " hypothesis, kind, source, expected, parent, edits, diff, added, removed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    campaign,
+                    number,
+                    time.time(),
+                    proposal.researcher,
+                    proposal.key,
+                    proposal.title,
+                    proposal.hypothesis,
+                    proposal.kind,
+                    proposal.source,
+                    proposal.expected,
+                    parent,
+                    json.dumps([asdict(edit) for edit in proposal.edits]),
+                    diff.text,
+                    diff.added,
+                    diff.removed,
+                ),
+            )
+            if request is not None:
+                db.execute(
+                    "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
+                    (time.time(), f"experiment {number}", request),
+                )
+        query = "SELECT * FROM experiment WHERE campaign = ? AND number = ?"
+        return read_experiment(self._rows(query, campaign, number)[0])
+
+    def judge(
+        self,
+        experiment: Experiment,
+        verdict: Verdict,
+        belief: Belief | None,
+        commit: str | None,
+        session: int,
+    ) -> Experiment:
+        """Record a verdict, and the commit that tells it, before any ref moves."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE experiment SET outcome = ?, reason = ?, evidence = ?, belief_mean = ?,"
+                " belief_sd = ?, commit_id = ?, judged = ? WHERE id = ? AND outcome IS NULL",
+                (
+                    verdict.outcome,
+                    verdict.reason,
+                    json.dumps(asdict(verdict.evidence)),
+                    belief.mean if belief else None,
+                    belief.sd if belief else None,
+                    commit,
+                    time.time(),
+                    experiment.id,
+                ),
+            )
+            db.execute("UPDATE session SET seen = ? WHERE id = ?", (time.time(), session))
+        query = "SELECT * FROM experiment WHERE id = ?"
+        return read_experiment(self._rows(query, experiment.id)[0])
+
+    def experiment(self, campaign: int, number: int) -> Experiment | None:
+        """One experiment by its number."""
+        query = "SELECT * FROM experiment WHERE campaign = ? AND number = ?"
+        rows = self._rows(query, campaign, number)
+        return read_experiment(rows[0]) if rows else None
+
+    def experiments(self, campaign: int, *, last: int | None = None) -> list[Experiment]:
+        """Experiments of a campaign, oldest first; only the `last` so many, if given."""
+        query = "SELECT * FROM experiment WHERE campaign = ? ORDER BY number DESC LIMIT ?"
+        rows = self._rows(query, campaign, -1 if last is None else last)
+        return [read_experiment(row) for row in reversed(rows)]
+
+    def open_experiment(self, campaign: int) -> Experiment | None:
+        """The experiment without a verdict, if there is one: an interruption left it."""
+        query = "SELECT * FROM experiment WHERE campaign = ? AND outcome IS NULL"
+        rows = self._rows(query, campaign)
+        return read_experiment(rows[0]) if rows else None
+
+    # Trials
+
+    def start_trial(
+        self, experiment: int, asked_by: int, seed: int, seconds: float, split: str
+    ) -> int:
+        """Record that a trial begins; returns its id."""
+        with self._write() as db:
+            cursor = db.execute(
+                "INSERT INTO trial (experiment, asked_by, seed, seconds, split, state, started)"
+                " VALUES (?, ?, ?, ?, ?, 'running', ?)",
+                (experiment, asked_by, seed, seconds, split, time.time()),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def end_trial(self, trial: int, result: TrialResult, session: int) -> Trial:
+        """Record how a trial ended, before any verdict rests on it."""
+        measured = result.measurement
+        now = time.time()
+        with self._write() as db:
+            db.execute(
+                "UPDATE trial SET state = ?, ended = ?, metric = ?, metrics = ?,"
+                " self_reported = ?, detail = ?, timing = ?, peak_memory_mb = ?, curve = ?,"
+                " log = ? WHERE id = ? AND state = 'running'",
+                (
+                    result.state,
+                    now,
+                    measured.metric if measured else None,
+                    json.dumps(dict(measured.metrics)) if measured else None,
+                    int(measured.self_reported) if measured else None,
+                    result.detail,
+                    json.dumps(asdict(result.timing)),
+                    result.peak_memory_mb,
+                    zlib.compress(json.dumps([dict(point) for point in result.curve]).encode()),
+                    zlib.compress(result.log),
+                    trial,
+                ),
+            )
+            db.execute("UPDATE session SET seen = ? WHERE id = ?", (now, session))
+        query = f"SELECT {TRIAL_COLUMNS} FROM trial WHERE id = ?"
+        return read_trial(self._rows(query, trial)[0])
+
+    def end_lost_trials(self, campaign: int) -> int:
+        """Mark trials whose machine died as `infrastructure`; returns how many there were."""
+        with self._write() as db:
+            return db.execute(
+                "UPDATE trial SET state = 'infrastructure', ended = ?, detail = ?"
+                " WHERE state = 'running' AND experiment IN"
+                " (SELECT id FROM experiment WHERE campaign = ?)",
+                (time.time(), "the machine was interrupted during this trial", campaign),
+            ).rowcount
+
+    def trials(self, experiment: int) -> list[Trial]:
+        """All trials of an experiment's commit, oldest first."""
+        query = f"SELECT {TRIAL_COLUMNS} FROM trial WHERE experiment = ? ORDER BY id"
+        return [read_trial(row) for row in self._rows(query, experiment)]
+
+    def trials_asked_by(self, experiment: int) -> list[Trial]:
+        """All trials that this experiment's verdict needed, of whichever commit."""
+        query = f"SELECT {TRIAL_COLUMNS} FROM trial WHERE asked_by = ? ORDER BY id"
+        return [read_trial(row) for row in self._rows(query, experiment)]
+
+    def all_trials(self, campaign: int) -> list[Trial]:
+        """All trials of a campaign, oldest first."""
+        columns = ", ".join(f"trial.{name}" for name in TRIAL_COLUMNS.split(", "))
+        query = (
+            f"SELECT {columns} FROM trial JOIN experiment"
+            " ON experiment.id = trial.experiment WHERE campaign = ? ORDER BY trial.id"
+        )
+        return [read_trial(row) for row in self._rows(query, campaign)]
+
+    def log(self, trial: int) -> bytes:
+        """The output of a trial, and of its evaluation."""
+        return self._inflated("log", trial)
+
+    def curve(self, trial: int) -> list[dict[str, float]]:
+        """The points of a trial's learning curve."""
+        points: list[dict[str, float]] = json.loads(self._inflated("curve", trial) or b"[]")
+        return points
+
+    def _inflated(self, column: str, trial: int) -> bytes:
+        rows = self._rows(f"SELECT {column} FROM trial WHERE id = ?", trial)
+        return zlib.decompress(rows[0][0]) if rows and rows[0][0] else b""
+
+    # Signs of life, and requests
+
+    def beat(self, beat: Heartbeat) -> None:
+        """Replace the sign of life of the running trial."""
+        with self._write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO pulse VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    beat.trial,
+                    beat.at,
+                    beat.phase,
+                    beat.elapsed,
+                    beat.clock,
+                    beat.memory_mb,
+                    json.dumps(dict(beat.point)),
+                ),
+            )
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The last sign of life of a trial, which may be over."""
+        rows = self._rows("SELECT * FROM pulse")
+        if not rows:
+            return None
+        values = dict(rows[0]) | {"point": json.loads(rows[0]["point"])}
+        del values["id"]
+        return Heartbeat(**values)
+
+    def ask(self, kind: str, body: Mapping[str, Any]) -> int:
+        """Ask something of the campaign; returns the request's id. Any process may."""
+        with self._write() as db:
+            cursor = db.execute(
+                "INSERT INTO request (created, kind, body) VALUES (?, ?, ?)",
+                (time.time(), kind, json.dumps(body)),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def waiting(self, *kinds: str) -> list[Request]:
+        """Requests of these kinds that nobody has taken, oldest first."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT * FROM request WHERE taken IS NULL AND kind IN ({marks}) ORDER BY id"
+        return [read_request(row) for row in self._rows(query, *kinds)]
+
+    def request(self, request: int) -> Request | None:
+        """One request by its id."""
+        rows = self._rows("SELECT * FROM request WHERE id = ?", request)
+        return read_request(rows[0]) if rows else None
+
+    def answer(self, request: int, answer: str) -> None:
+        """Mark a request as taken, with what came of it."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
+                (time.time(), answer, request),
+            )
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into something for a person."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise LedgerError(
+                f"the disk is full: {path} could not be written; "
+                "free some space, then `novum resume`"
+            ) from None
+        raise LedgerError(f"{path}: {error}") from None
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise LedgerError(f"{path} is damaged ({error}); keep it, and restore a copy") from None
+    except PermissionError as error:
+        raise LedgerError(f"{error.filename} cannot be written: {error.strerror}") from None

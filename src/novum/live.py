@@ -1,0 +1,231 @@
+"""What the person sees while a campaign runs: a live panel in a terminal, plain lines elsewhere."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from novum.campaign.events import (
+    Beat,
+    Event,
+    Judged,
+    Notice,
+    Proposed,
+    Started,
+    TrialEnded,
+    TrialStarted,
+)
+from novum.judge import average
+from novum.ledger import Experiment
+from novum.records import Outcome, TrialState
+from novum.runners import Phase, Pulse
+from novum.standing import Standing
+from novum.terminal import duration, harmless
+from novum.views import COLOURS, curve_line
+
+LAST_VERDICTS = 8
+CURVE_POINTS = 400
+
+
+class Tally:
+    """What has happened since this process began, for the rate and the time that is left."""
+
+    def __init__(self, target: int | None) -> None:
+        self.target = target
+        self.standing: Standing | None = None
+        self._began = time.monotonic()
+        self._before = 0
+
+    def start(self, standing: Standing) -> None:
+        """Remember where this session began."""
+        self.standing, self._before = standing, standing.experiments
+
+    def rate(self) -> float | None:
+        """Experiments an hour in this session; None before the first."""
+        done = self.standing.experiments - self._before if self.standing else 0
+        return 3600 * done / (time.monotonic() - self._began) if done else None
+
+    def words(self) -> str:
+        """How far, how fast, how long still."""
+        standing = self.standing
+        if standing is None:
+            return ""
+        total = f"/{self.target}" if self.target else ""
+        text = f"{standing.experiments}{total} experiments, {len(standing.keeps[1:])} kept"
+        rate = self.rate()
+        if rate:
+            text += f", {rate:.0f} an hour"
+            left = (self.target or 0) - standing.experiments
+            if left > 0:
+                text += f", {duration(3600 * left / rate)} left"
+        return text
+
+    def best(self) -> str:
+        """The incumbent and the gain, as believed."""
+        standing = self.standing
+        if standing is None or standing.belief is None:
+            return "measuring the baseline"
+        belief = standing.belief
+        return (
+            f"best {standing.lab.metric.name} {belief.mean:.5f} ± {belief.sd:.5f}, "
+            f"gain {standing.gain:+.5f} (believed, not confirmed)"
+        )
+
+
+def verdict_line(experiment: Experiment, standing: Standing) -> Text:
+    """One experiment in one line."""
+    verdict = experiment.verdict
+    assert verdict is not None
+    values = standing.values(experiment.id)
+    score = f"{average(values):.5f}" if values else "-" * 7
+    reason = harmless(verdict.reason).splitlines()[0] if verdict.reason else ""
+    return Text.assemble(
+        f"{experiment.number:4d} ",
+        (f"{verdict.outcome:8}", COLOURS[verdict.outcome]),
+        f"{score:>9}  ",
+        (harmless(experiment.proposal.title), "bold" if verdict.outcome is Outcome.KEEP else ""),
+        (f"  {reason}", "dim"),
+    )
+
+
+class PlainLines:
+    """An observer that prints a line for what matters; for pipes and log files."""
+
+    def __init__(self, console: Console, target: int | None) -> None:
+        self._console, self._tally = console, Tally(target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def __call__(self, event: Event) -> None:
+        """Print the event, if it is one that matters."""
+        match event:
+            case Started(standing):
+                self._tally.start(standing)
+            case TrialEnded(experiment, result) if experiment.number == 0:
+                words = harmless(result.detail) or str(result.state)
+                if result.measurement is not None:
+                    words = f"{result.measurement.metric:.5f}"
+                self._say(f"     baseline run: {words}")
+            case Judged(experiment, standing):
+                self._say(verdict_line(experiment, standing))
+                if experiment.verdict and experiment.verdict.outcome is Outcome.KEEP:
+                    self._say(f"     {self._tally.best()}; {self._tally.words()}")
+            case Notice(text):
+                self.notice(text)
+
+    def notice(self, text: str) -> None:
+        """Say something to the person."""
+        self._say(Text(f"     note: {harmless(text)}", style="yellow"))
+
+    def _say(self, line: str | Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+
+class LivePanel:
+    """An observer that keeps a panel at the bottom of a terminal, verdicts above it."""
+
+    def __init__(self, console: Console, target: int | None) -> None:
+        self._console, self._tally = console, Tally(target)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._verdicts: deque[Text] = deque(maxlen=LAST_VERDICTS)
+        self._curve: deque[Mapping[str, float]] = deque(maxlen=CURVE_POINTS)
+        self._experiment: Experiment | None = None
+        self._of: Experiment | None = None
+        self._pulse: Pulse | None = None
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event and draw again."""
+        match event:
+            case Started(standing):
+                self._tally.start(standing)
+            case Proposed(experiment):
+                self._experiment = experiment
+            case TrialStarted(experiment, _, _):
+                self._of, self._pulse = experiment, None
+                self._experiment = self._experiment or experiment
+                self._curve.clear()
+            case Beat(pulse):
+                self._take(pulse)
+            case TrialEnded(experiment, result):
+                self._baseline_line(experiment, result.state, result.detail)
+            case Judged(experiment, standing):
+                self._console.print(verdict_line(experiment, standing), soft_wrap=False)
+            case Notice(text):
+                self.notice(text)
+        self._live.update(self._panel(), refresh=True)
+
+    def notice(self, text: str) -> None:
+        """Say something to the person, above the panel."""
+        self._console.print(Text(f"note: {harmless(text)}", style="yellow"))
+
+    def _take(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        if pulse.point:
+            self._curve.append(pulse.point)
+
+    def _baseline_line(self, experiment: Experiment, state: TrialState, detail: str) -> None:
+        if experiment.number == 0 and self._tally.standing is not None:
+            values = self._tally.standing.values(experiment.id)
+            measured = state is TrialState.MEASURED and values
+            self._console.print(
+                f"     baseline run: {values[-1]:.5f}" if measured else f"     {harmless(detail)}"
+            )
+
+    def _panel(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=10)
+        grid.add_column(ratio=1)
+        standing = self._tally.standing
+        tag = standing.campaign.tag if standing else ""
+        grid.add_row(Text(tag, style="bold"), Text(self._tally.words()))
+        grid.add_row(Text("best", style="bold green"), Text(self._tally.best()))
+        if self._experiment is not None:
+            title = harmless(self._experiment.proposal.title)
+            grid.add_row(Text(f"#{self._experiment.number}", style="bold"), Text(title))
+            if self._experiment.proposal.hypothesis:
+                grid.add_row("", Text(harmless(self._experiment.proposal.hypothesis), style="dim"))
+        grid.add_row(Text("trial", style="bold"), self._trial())
+        return Group(Text(""), grid)
+
+    def _trial(self) -> RenderableType:
+        pulse, standing = self._pulse, self._tally.standing
+        if pulse is None or standing is None:
+            return Text("starting")
+        seconds = float(standing.campaign.settings["seconds"])
+        words = f"{pulse.phase}, {duration(pulse.elapsed)} in all, {pulse.memory_mb:.0f} MB"
+        if self._of is not None and self._of is not self._experiment:
+            words += f" (of experiment {self._of.number})"
+        if pulse.phase is not Phase.TRAINING:
+            return Text(words)
+        bar = ProgressBar(total=seconds, completed=min(pulse.clock, seconds), width=40)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(bar, Text(f"{pulse.clock:.0f}/{seconds:g} s"))
+        return Group(line, Text(f"{words}  {curve_line(list(self._curve), 40)}"))

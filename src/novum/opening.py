@@ -1,0 +1,223 @@
+"""Begin a campaign, or find the one to go on with, and put its machine together."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from novum import place, plugins
+from novum.campaign import Machine, Parts
+from novum.campaign.events import Observer
+from novum.dataset import Dataset, prepared
+from novum.errors import LabError, UsageError
+from novum.judge.policies import judge_named
+from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
+from novum.ledger import Campaign, Ledger
+from novum.records import Outcome
+from novum.repo import Repo, branch_ref
+from novum.standing import Standing
+from novum.worktree import Worktree
+
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for on the command line; None means: as the lab says."""
+
+    tag: str | None = None
+    experiments: int | None = None
+    seconds: float | None = None
+    researcher: str | None = None
+
+
+def require_startable(lab: Lab, repo: Repo, *, edited: bool = False) -> None:
+    """See that a campaign can begin from the person's checked-out commit.
+
+    With `edited`, uncommitted changes of editable files are what the person wants to try.
+
+    Raises:
+        LabError: with all that has to be mended first.
+    """
+    found = problems(lab, repo, edited=edited)
+    if found:
+        raise LabError("\n".join(found))
+
+
+def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
+    """Why a campaign cannot begin from the person's checked-out commit; empty if it can."""
+    allowed = {lab.researcher.backlog, *(lab.files.editable if edited else ())}
+    found = [
+        f"{path} has changes that are not committed, so a campaign would not see them; "
+        "commit them, or try changes of editable files with: novum try"
+        for path in repo.dirty()
+        if path not in allowed
+    ]
+    tracked = repo.entries(repo.head())
+    found += [
+        f"{path} is named in lab.toml, but is not tracked by git; run: git add {path}"
+        for path in (*lab.files.editable, *lab.files.frozen)
+        if path not in tracked
+    ]
+    commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout, lab.trial.prepare)
+    missing = {
+        command[0]
+        for command in commands
+        if command is not None
+        and shutil.which(command[0], path=place.PATH) is None
+        and command[0].removeprefix("./") not in tracked
+    }
+    found += [
+        f"the command `{name}` in lab.toml was not found; install it, or correct its name"
+        for name in sorted(missing)
+    ]
+    return found
+
+
+def choose(
+    directory: Path, repo: Repo, ledger: Ledger, wish: Wish, *, resume: bool = False
+) -> Campaign:
+    """The campaign to work on: the one that was interrupted, or else a new one.
+
+    Raises:
+        UsageError: if there is nothing to resume, or the campaign cannot begin or go on.
+    """
+    campaign = ledger.campaign(wish.tag)
+    if resume:
+        if campaign is None:
+            known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none"
+            raise UsageError(f"there is no such campaign to resume (campaigns: {known})")
+        return go_on(ledger, campaign, wish)
+    if campaign is not None and campaign.state == "open":
+        return go_on(ledger, campaign, wish)
+    if campaign is not None and wish.tag is not None:
+        raise UsageError(
+            f"the tag {wish.tag} is in use by a finished campaign; choose another, or go on with "
+            f"it: novum resume --tag {wish.tag} --experiments N"
+        )
+    return begin(directory, repo, ledger, wish)
+
+
+def begin(
+    directory: Path, repo: Repo, ledger: Ledger, wish: Wish, *, edited: bool = False
+) -> Campaign:
+    """Start a new campaign from the checked-out commit. Nothing is changed if it cannot start.
+
+    Raises:
+        UsageError: with what has to be mended first.
+    """
+    lab = read_lab(directory)
+    require_startable(lab, repo, edited=edited)
+    tag = _free_tag(repo, ledger) if wish.tag is None else _checked_tag(wish.tag, repo, ledger)
+    settings = {
+        "seconds": wish.seconds or lab.budget.seconds,
+        "researcher": wish.researcher or lab.researcher.use,
+        "target": wish.experiments,
+    }
+    parts_for(lab, settings, directory)  # names that do not exist are found before a campaign is
+    text = (directory / LAB_FILE).read_text(encoding="utf-8")
+    return ledger.start_campaign(tag, text, settings, repo.head(), place.facts())
+
+
+def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
+    """The campaign, with its target moved if the person asked for more.
+
+    Raises:
+        UsageError: if its target is reached, or the wish would change its conditions.
+    """
+    seconds = campaign.settings["seconds"]
+    if wish.seconds is not None and wish.seconds != seconds:
+        raise UsageError(
+            f"campaign {campaign.tag} runs trials of {seconds:g} s, and scores of other budgets "
+            "cannot be compared with them; start another: novum run --tag NAME --seconds "
+            f"{wish.seconds:g}"
+        )
+    baseline = ledger.experiment(campaign.id, 0)
+    if baseline is not None and baseline.verdict and baseline.verdict.outcome is not Outcome.KEEP:
+        raise UsageError(
+            f"the baseline of campaign {campaign.tag} failed; mend the lab, commit, and start "
+            "another: novum run"
+        )
+    settings = dict(campaign.settings)
+    settings["researcher"] = wish.researcher or settings["researcher"]
+    settings["target"] = wish.experiments or settings["target"]
+    done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
+    if settings["target"] is not None and done >= settings["target"]:
+        raise UsageError(
+            f"campaign {campaign.tag} has its {done} experiments; for more: "
+            f"novum resume --tag {campaign.tag} --experiments {done + 20}"
+        )
+    ledger.update_campaign(campaign.id, state="open", settings=settings)
+    return replace(campaign, state="open", settings=settings)
+
+
+def parts_for(lab: Lab, settings: dict[str, Any], directory: Path) -> Parts:
+    """The replaceable parts that the lab and the settings name.
+
+    Raises:
+        UsageError: if one does not exist.
+    """
+    researcher = plugins.load("novum.researchers", settings["researcher"])
+    return Parts(
+        runner=plugins.load("novum.runners", "local")(),
+        judge=judge_named(lab.judge.policy),
+        search=plugins.load("novum.search", lab.search.strategy)(),
+        researcher=researcher.for_lab(lab, directory),
+    )
+
+
+def assemble(
+    directory: Path,
+    repo: Repo,
+    ledger: Ledger,
+    campaign: Campaign,
+    observers: Sequence[Observer],
+    say: Callable[[str], None],
+) -> Machine:
+    """The machine for a campaign, with its data prepared."""
+    lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
+    parts = parts_for(lab, dict(campaign.settings), directory)
+    dataset = _dataset(lab, repo, ledger, campaign, say)
+    standing = Standing.read(ledger, lab, campaign)
+    return Machine(ledger, repo, standing, parts, dataset, observers)
+
+
+def _dataset(
+    lab: Lab, repo: Repo, ledger: Ledger, campaign: Campaign, say: Callable[[str], None]
+) -> Dataset:
+    if lab.trial.prepare is None:
+        return Dataset()
+    tree = Worktree(repo, ledger.home / "slots" / "prepare")
+    tree.fill(campaign.start_commit)
+    dataset = prepared(lab, repo, campaign.start_commit, tree.directory, ledger.home, say)
+    if campaign.data_digest not in {"", dataset.digest}:
+        raise UsageError(
+            f"the data of campaign {campaign.tag} have changed since it began, so new scores "
+            "cannot be compared with its old ones; start another: novum run --tag NAME"
+        )
+    if not campaign.data_digest:
+        ledger.record_digest(campaign.id, dataset.digest)
+    return dataset
+
+
+def _checked_tag(tag: str, repo: Repo, ledger: Ledger) -> str:
+    if not TAG.fullmatch(tag):
+        raise UsageError(f"`{tag}` cannot be a tag; use letters, digits, - and _, such as nov23")
+    if ledger.campaign(tag) is not None or repo.target(branch_ref(tag)) is not None:
+        raise UsageError(
+            f"the tag {tag} is in use (branch autoresearch/{tag}); choose another with --tag"
+        )
+    return tag
+
+
+def _free_tag(repo: Repo, ledger: Ledger) -> str:
+    """Today's date, as autoresearch names its runs: nov23, then nov23-2, and so on."""
+    today = time.strftime("%b%d").lower()
+    tag, count = today, 1
+    while ledger.campaign(tag) is not None or repo.target(branch_ref(tag)) is not None:
+        count += 1
+        tag = f"{today}-{count}"
+    return tag

@@ -1,0 +1,39 @@
+"""From a name to a class: built-ins and other packages by entry points, or a dotted path.
+
+Our own implementations are registered in the same way as anybody's, in `pyproject.toml`:
+
+    [project.entry-points."novum.researchers"]
+    mine = "my_package.module:MyResearcher"
+"""
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from novum.errors import UsageError
+
+GROUPS = ("novum.researchers", "novum.runners", "novum.search")
+
+
+def names(group: str) -> list[str]:
+    """The registered names of a group, sorted."""
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def load(group: str, name: str) -> Any:  # noqa: ANN401  the caller knows the role's protocol
+    """The class that `name` stands for: a registered name, or `package.module:Class`.
+
+    Raises:
+        UsageError: if there is none, or it cannot be imported.
+    """
+    role = group.removeprefix("novum.")
+    try:
+        if ":" in name:
+            module, _, attribute = name.partition(":")
+            return getattr(importlib.import_module(module), attribute)
+        for point in entry_points(group=group, name=name):
+            return point.load()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise UsageError(f"{role} `{name}` cannot be loaded: {error}") from None
+    known = ", ".join(names(group)) or "none; is Novum installed? (pip install -e .)"
+    raise UsageError(f"no {role} is called `{name}`; known: {known}, or package.module:Class")

@@ -1,0 +1,125 @@
+"""The facts that pass between the rooms: frozen, plain, without behaviour of their own.
+
+Who may change which state: the campaign alone. A trial goes from `running` to exactly one of the
+other states; an experiment from open to one verdict, once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class TrialState(StrEnum):
+    """How a trial stands, or how it ended."""
+
+    RUNNING = "running"
+    MEASURED = "measured"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    INVALID = "invalid"  # the metric was missing, not finite, ambiguous or forged
+    INFRASTRUCTURE = "infrastructure"  # not the idea's fault: run again, never counted against it
+    CANCELLED = "cancelled"  # the person stopped it: run again
+
+    @property
+    def counts(self) -> bool:
+        """Whether this says something about the idea; the rest is run again."""
+        return self not in {TrialState.RUNNING, TrialState.INFRASTRUCTURE, TrialState.CANCELLED}
+
+
+class Outcome(StrEnum):
+    """What an experiment came to."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CRASH = "crash"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to one file: `search`, which must occur once, becomes `replace`.
+
+    With `search` None, `replace` is the whole new text of the file.
+    """
+
+    path: str
+    search: str | None
+    replace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A hypothesis and a change. `expected` is the change of the metric that is hoped for."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    hypothesis: str = ""
+    expected: float | None = None
+    kind: str = ""
+    source: str = ""
+    key: str = ""  # the researcher's own name for the idea, so that it is not proposed twice
+    researcher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was measured: the metric, and every other number (guards, diagnostics) by name."""
+
+    metric: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    self_reported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of wall time by phase; `budget` is on the lab's own clock (wall or processor)."""
+
+    startup: float = 0.0  # before the trial declared its start
+    training: float = 0.0  # between the declared start and the end of the process
+    evaluation: float = 0.0
+    budget: float = 0.0  # training time on the budget's clock, overtime included
+    overtime: float = 0.0  # on the budget's clock, past the budget
+
+    @property
+    def total(self) -> float:
+        """Wall seconds from first to last."""
+        return self.startup + self.training + self.evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How a trial ended. `detail` explains any state but `measured`, in a sentence."""
+
+    state: TrialState
+    measurement: Measurement | None = None
+    detail: str = ""
+    log: bytes = b""
+    curve: tuple[Mapping[str, float], ...] = ()
+    timing: Timing = field(default_factory=Timing)
+    peak_memory_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The numbers behind a verdict. `effect` is positive for better, whatever the direction."""
+
+    effect: float = 0.0
+    sd: float = 0.0
+    probability: float = 0.0  # that it is truly better by what it must earn
+    required: float = 0.0  # what it had to earn: min_effect and the price of its lines
+    runs: int = 0
+    values: tuple[float, ...] = ()
+    incumbent: float = 0.0  # what was believed of the incumbent's score, before
+    incumbent_sd: float = 0.0
+    noise_sd: float = 0.0
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The machine's decision, its reason in words, and the evidence."""
+
+    outcome: Outcome
+    reason: str
+    evidence: Evidence = field(default_factory=Evidence)

@@ -1,0 +1,108 @@
+"""A list of ideas in a TOML file, proposed in its order; the file may grow while a campaign runs.
+
+    [[idea]]
+    key = "halve-batch"
+    title = "Halve the batch"
+    hypothesis = "In a short run steps, not gradient noise, are the bottleneck."
+    kind = "optimiser"
+    expected = -0.01
+    source = "karpathy/autoresearch bea057b"
+
+    [[idea.edit]]
+    file = "train.py"
+    search = "BATCH = 16"
+    replace = "BATCH = 8"
+
+An edit applies where `search` occurs exactly once; without `search`, `replace` is the whole file.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from novum.briefing import Briefing
+from novum.errors import UsageError
+from novum.lab import Lab
+from novum.records import Edit, Proposal
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _EditEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    file: Text
+    search: Text | None = None
+    replace: str
+
+
+class _Idea(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    key: Text
+    title: Text
+    hypothesis: str = ""
+    kind: str = ""
+    expected: float | None = None
+    source: str = ""
+    edit: Annotated[list[_EditEntry], Field(min_length=1)]
+
+    def proposal(self, researcher: str) -> Proposal:
+        return Proposal(
+            title=self.title,
+            edits=tuple(Edit(edit.file, edit.search, edit.replace) for edit in self.edit),
+            hypothesis=" ".join(self.hypothesis.split()),
+            expected=self.expected,
+            kind=self.kind,
+            source=self.source,
+            key=self.key,
+            researcher=researcher,
+        )
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    idea: list[_Idea] = []
+
+
+def read_backlog(path: Path) -> list[Proposal]:
+    """The ideas of a backlog file, in its order.
+
+    Raises:
+        UsageError: if it is missing or not sound, naming the idea.
+    """
+    try:
+        ideas = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).idea
+    except FileNotFoundError:
+        raise UsageError(f"no backlog at {path}; write one, or choose another researcher") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {where}: {first['msg']} (ideas count from 0)") from None
+    keys = [idea.key for idea in ideas]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise UsageError(f"{path}: more than one idea has the key {twice[0]!r}")
+    return [idea.proposal("backlog") for idea in ideas]
+
+
+class Backlog:
+    """Proposes the first idea of the file that this campaign has not tried."""
+
+    name = "backlog"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        read_backlog(path)
+
+    @classmethod
+    def for_lab(cls, lab: Lab, directory: Path) -> Self:
+        """The lab's backlog file, in the person's directory."""
+        return cls(directory / lab.researcher.backlog)
+
+    def propose(self, briefing: Briefing) -> Proposal | None:
+        """The next idea that was not tried, or None when all were."""
+        ideas = read_backlog(self._path)
+        return next((idea for idea in ideas if idea.key not in briefing.tried), None)

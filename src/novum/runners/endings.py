@@ -1,0 +1,59 @@
+"""How a program ended, in words and as a state."""
+
+import re
+import signal
+
+from novum.records import TrialState
+from novum.sandbox import Excess, Process
+
+_TAIL = 64 * 1024
+_LONGEST = 300
+_ERROR_LINE = re.compile(
+    r"^\s*(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b(?:: .*)?$"
+)
+_OUT_OF_MEMORY = re.compile(
+    r"^\s*(?:\w+\.)*(?:MemoryError|OutOfMemoryError)\b|CUDA out of memory|std::bad_alloc"
+    r"|can't allocate memory|[Cc]annot allocate memory",
+    re.MULTILINE,
+)
+_STATES = {
+    Excess.TIME: TrialState.TIMEOUT,
+    Excess.MEMORY: TrialState.OUT_OF_MEMORY,
+    Excess.DISK: TrialState.CRASH,
+    Excess.PROCESSES: TrialState.CRASH,
+}
+
+
+def failure(process: Process) -> tuple[TrialState, str] | None:
+    """The state and the explanation of an end that was not a success, or None."""
+    if process.breach is not None:
+        return _STATES[process.breach.excess], process.breach.detail
+    if process.status == 0:
+        return None
+    log = process.output.bytes()[-_TAIL:].decode("utf-8", errors="replace")
+    if process.status == -signal.SIGKILL:
+        return TrialState.OUT_OF_MEMORY, "the system killed it (SIGKILL), likely for its memory"
+    state = TrialState.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(log) else TrialState.CRASH
+    return state, explain(process.status or 0, log)
+
+
+def explain(status: int, log: str) -> str:
+    """The line of a log that says why a program failed, or else its exit status."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR_LINE.match(line)]
+    if status >= 0 and errors:
+        return _plain(errors[-1])
+    how = f"exit status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
+    return f"{how}: {_plain(lines[-1])}" if lines else how
+
+
+def _plain(line: str) -> str:
+    line = "".join(char if char.isprintable() else " " for char in line)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

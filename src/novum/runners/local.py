@@ -1,0 +1,232 @@
+"""Trials on this machine, one at a time, each in its sandbox."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from novum.errors import SandboxError
+from novum.records import Measurement, Timing, TrialResult, TrialState
+from novum.runners import Order, Phase, Pulse
+from novum.runners.endings import failure
+from novum.runners.metrics import InvalidMetricError, parse_output, parse_result
+from novum.runners.progress import Progress
+from novum.runners.training import Training
+from novum.sandbox import NONE, Command, Confinement, Limits, Mount, Process, detect, run
+
+SEPARATOR = b"\n----- evaluation -----\n"
+PEAK_MEMORY = "peak_memory_mb"
+_LARGEST_RESULT = 8 * 1024 * 1024
+_PULSE_EVERY = 0.25
+
+
+class LocalRunner:
+    """Runs trials on this machine; confined if it can be, unless the lab says otherwise."""
+
+    name = "local"
+    places = 1
+
+    def __init__(self, confinement: Confinement | None = None) -> None:
+        self._confinement = confinement
+
+    def run(self, order: Order, watch: Callable[[Pulse], None], cancel: Event) -> TrialResult:
+        """Run one trial to its end; `cancel` ends it at once, as `cancelled`."""
+        if cancel.is_set():
+            return TrialResult(TrialState.CANCELLED, detail="it was cancelled")
+        confinement = NONE if order.lab.sandbox.mode == "none" else self._confinement or detect()
+        try:
+            trained = _train(order, confinement, watch, cancel)
+            if trained.result.state is not TrialState.RUNNING:
+                return trained.result
+            return _evaluate(order, confinement, trained, watch, cancel)
+        except (SandboxError, OSError) as error:
+            return TrialResult(TrialState.INFRASTRUCTURE, detail=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """What training left: a result whose state is `running` if it still is to be evaluated."""
+
+    result: TrialResult
+    artifacts: Path
+
+
+def _train(
+    order: Order, confinement: Confinement, watch: Callable[[Pulse], None], cancel: Event
+) -> _Trained:
+    artifacts = order.scratch / "artifacts"
+    artifacts.mkdir()
+    progress = Progress(order.scratch / "progress.jsonl")
+    try:
+        training = Training(order, progress, watch, cancel)
+        process = run(_training_command(order, artifacts), confinement, training.tick)
+        training.settle(process)
+    finally:
+        progress.close()
+    failed = training.failure(process)
+    state, detail = failed or (TrialState.RUNNING, "")
+    result = TrialResult(
+        state,
+        None,
+        detail,
+        process.output.bytes(),
+        progress.curve(),
+        training.timing(process),
+        process.usage.peak_mb,
+    )
+    return _Trained(result, artifacts)
+
+
+def _evaluate(
+    order: Order,
+    confinement: Confinement,
+    trained: _Trained,
+    watch: Callable[[Pulse], None],
+    cancel: Event,
+) -> TrialResult:
+    """Find out what the trained thing is worth."""
+    result = trained.result
+    argv = _evaluator(order)
+    try:
+        if argv is None:
+            return _measured(result, parse_output(result.log, order.lab.metric.name))
+        # Made only now, under a name that the candidate could not know.
+        private = Path(tempfile.mkdtemp(prefix="result-", dir=order.scratch))
+        command = _evaluation_command(order, argv, trained.artifacts, private)
+        process = run(command, confinement, _Watcher(result.timing, watch, cancel))
+        log = result.log + SEPARATOR + process.output.bytes()
+        result = replace(
+            result, log=log, timing=replace(result.timing, evaluation=process.duration)
+        )
+        if cancel.is_set():
+            return replace(result, state=TrialState.CANCELLED, detail="it was cancelled")
+        if failed := _failed_evaluation(process):
+            return replace(result, state=failed[0], detail=f"the evaluation failed: {failed[1]}")
+        return _measured(
+            result, parse_result(_read_result(private / "result.json"), order.lab.metric.name)
+        )
+    except InvalidMetricError as error:
+        return replace(result, state=TrialState.INVALID, detail=str(error))
+
+
+def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
+    failed = failure(process)
+    if failed and failed[0] is TrialState.CRASH:
+        return TrialState.INVALID, failed[1]
+    return failed
+
+
+def _measured(result: TrialResult, measurement: Measurement) -> TrialResult:
+    """A result with its measurement. Its memory is what the machine saw, whatever was reported."""
+    metrics = {**measurement.metrics, PEAK_MEMORY: result.peak_memory_mb}
+    return replace(
+        result, state=TrialState.MEASURED, measurement=replace(measurement, metrics=metrics)
+    )
+
+
+def _evaluator(order: Order) -> tuple[str, ...] | None:
+    trial = order.lab.trial
+    return trial.holdout if order.split == "holdout" else trial.evaluate
+
+
+def _read_result(path: Path) -> bytes:
+    """Read a result file, if it is an ordinary file of an ordinary size."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise InvalidMetricError(f"the evaluator left no result: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidMetricError("the evaluator's result is not an ordinary file")
+        text = file.read(_LARGEST_RESULT + 1)
+    if len(text) > _LARGEST_RESULT:
+        raise InvalidMetricError("the evaluator's result is larger than 8 MB")
+    return text
+
+
+# -- the two commands -----------------------------------------------------------------------------
+
+
+def _training_command(order: Order, artifacts: Path) -> Command:
+    progress = order.scratch / "progress.jsonl"
+    mounts = (
+        Mount(order.tree, "/lab", writable=True),
+        Mount(artifacts, "/novum/artifacts", writable=True),
+        Mount(progress, "/novum/progress.jsonl", writable=True),
+        *_data_mounts(order),
+    )
+    own: dict[str, str | Path] = {"NOVUM_PROGRESS": progress}
+    return _command(
+        order, order.lab.trial.run, order.tree, order.lab.timeout, mounts, artifacts, own
+    )
+
+
+def _evaluation_command(
+    order: Order, argv: tuple[str, ...], artifacts: Path, private: Path
+) -> Command:
+    mounts = (
+        Mount(order.pristine, "/lab"),
+        Mount(artifacts, "/novum/artifacts"),
+        Mount(private, "/novum/result", writable=True),
+        *_data_mounts(order),
+    )
+    own: dict[str, str | Path] = {"NOVUM_RESULT": private / "result.json"}
+    if order.heldout is not None:
+        mounts += (Mount(order.heldout, "/novum/heldout"),)
+        own["NOVUM_HELDOUT"] = order.heldout
+    seconds = order.lab.budget.evaluation
+    return _command(order, argv, order.pristine, seconds, mounts, artifacts, own)
+
+
+def _command(
+    order: Order,
+    argv: tuple[str, ...],
+    cwd: Path,
+    seconds: float,
+    mounts: tuple[Mount, ...],
+    artifacts: Path,
+    own: Mapping[str, str | Path],
+) -> Command:
+    budget, sandbox = order.lab.budget, order.lab.sandbox
+    limits = Limits(seconds, budget.memory_mb, budget.disk_mb, budget.log_mb, budget.processes)
+    environment: dict[str, str | Path] = {
+        **order.lab.trial.environment,
+        **{_variable(name): str(value) for name, value in order.lab.dial.items()},
+        "NOVUM_SEED": str(order.seed),
+        "NOVUM_SECONDS": f"{order.seconds:.10g}",
+        "NOVUM_CLOCK": budget.clock,
+        "NOVUM_ARTIFACTS": artifacts,
+        **({"NOVUM_DATA": order.data} if order.data is not None else {}),
+        **own,
+    }
+    return Command(argv, cwd, limits, mounts, environment, sandbox.readable, sandbox.gpu)
+
+
+def _variable(name: str) -> str:
+    return "NOVUM_" + name.upper().replace("-", "_").replace(".", "_")
+
+
+def _data_mounts(order: Order) -> tuple[Mount, ...]:
+    return () if order.data is None else (Mount(order.data, "/novum/data"),)
+
+
+class _Watcher:
+    """Gives signs of life while the evaluator runs, and ends it when it is cancelled."""
+
+    def __init__(self, before: Timing, watch: Callable[[Pulse], None], cancel: Event) -> None:
+        self._before = before
+        self._watch = watch
+        self._cancel = cancel
+        self._due = 0.0
+
+    def __call__(self, process: Process) -> bool:
+        elapsed = process.elapsed
+        if elapsed >= self._due:
+            self._due = elapsed + _PULSE_EVERY
+            total = self._before.startup + self._before.training + elapsed
+            memory = process.usage.memory_mb
+            self._watch(Pulse(Phase.EVALUATION, total, self._before.budget, memory))
+        return not self._cancel.is_set()

@@ -1,0 +1,184 @@
+"""A person's session with a campaign: its screen, its signals, and how it ends."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from novum import opening
+from novum.campaign import Machine, Stop, Stopped
+from novum.errors import UsageError
+from novum.export import ResultsFile
+from novum.lab import read_lab
+from novum.ledger import Campaign, Ledger
+from novum.live import LivePanel, PlainLines
+from novum.opening import Wish
+from novum.patch import edits_between
+from novum.repo import Repo
+from novum.report import write_report
+from novum.views import keeps_table, plain_console
+
+Screen = LivePanel | PlainLines
+
+
+def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
+    """Run a campaign to its end, or until the person stops it, and say what came of it.
+
+    Raises:
+        NovumError: if it cannot begin, go on, or the person asked wrongly.
+    """
+    repo, lab = Repo(directory), read_lab(directory)
+    if not Ledger.exists(directory):
+        opening.require_startable(lab, repo)  # before anything is written
+    with closing(Ledger(directory)) as ledger, ledger.lock():
+        campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
+        target = campaign.settings["target"]
+        console = plain_console()
+        console.print(_headline(campaign, lab.budget.seconds))
+        with _screen(console, target) as screen:
+            machine = opening.assemble(
+                directory,
+                repo,
+                ledger,
+                campaign,
+                [ResultsFile(ledger), screen],
+                screen.notice,
+            )
+            stopped = _run(machine, target, screen)
+        _farewell(console, directory, ledger, campaign, stopped=stopped)
+
+
+def _run(machine: Machine, target: int | None, screen: Screen) -> bool:
+    with _signals(machine.stop, screen):
+        try:
+            machine.run(target)
+        except Stopped:
+            return True
+    return False
+
+
+def try_edits(directory: Path, message: str) -> str:
+    """Make an experiment of the person's uncommitted edits; returns what came of it in a line.
+
+    Raises:
+        UsageError: if there is nothing to try.
+    """
+    repo, lab = Repo(directory), read_lab(directory)
+    title, _, hypothesis = message.strip().partition("\n")
+    if not title:
+        raise UsageError("say what you expect: -m 'Halve the batch'")
+    before = repo.files(repo.head(), lab.files.editable)
+    edits = edits_between(before, _working_files(directory, lab.files.editable))
+    if not edits:
+        names = ", ".join(lab.files.editable)
+        raise UsageError(f"nothing to try: no uncommitted change in {names}")
+    body = {
+        "title": title,
+        "hypothesis": hypothesis.strip() or title,
+        "edits": [asdict(edit) for edit in edits],
+    }
+    if not Ledger.exists(directory):
+        opening.require_startable(lab, repo, edited=True)
+    with closing(Ledger(directory)) as ledger:
+        if ledger.is_running():
+            ledger.ask("proposal", body)
+            return "handed to the running campaign, as its next experiment; see: novum log"
+        with ledger.lock():
+            campaign = ledger.campaign() or opening.begin(
+                directory, repo, ledger, Wish(), edited=True
+            )
+            request = ledger.ask("proposal", body)
+            return _try(directory, repo, ledger, campaign, request)
+
+
+def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, request: int) -> str:
+    console = plain_console()
+    with _screen(console, None) as screen:
+        machine = opening.assemble(
+            directory,
+            repo,
+            ledger,
+            campaign,
+            [ResultsFile(ledger), screen],
+            screen.notice,
+        )
+        with _signals(machine.stop, screen):
+            try:
+                machine.run_requests()
+            except Stopped:
+                return f"stopped; it goes on with: novum resume {directory}"
+    taken = ledger.request(request)
+    return f"{taken.answer if taken else 'nothing'} of campaign {campaign.tag}; see: novum show"
+
+
+def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:
+    texts = {}
+    for path in paths:
+        try:
+            texts[path] = (directory / path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read as text: {error}") from None
+    return texts
+
+
+def report(directory: Path, ledger: Ledger, campaign: Campaign, out: Path | None) -> list[Path]:
+    """Write the report; by default into a folder of the lab that git does not see."""
+    if out is None:
+        out = directory / "report"
+        out.mkdir(exist_ok=True)
+        (out / ".gitignore").write_text("*\n")
+    return write_report(ledger, campaign, out)
+
+
+def _headline(campaign: Campaign, default: float) -> str:
+    seconds = campaign.settings["seconds"]
+    words = f"campaign {campaign.tag}: trials of {seconds:g} s"
+    if seconds != default:
+        words += f" (the lab's own default is {default:g} s)"
+    target = campaign.settings["target"]
+    words += f", {target} experiments" if target else ", until you stop it"
+    return words + f", proposed by {campaign.settings['researcher']}"
+
+
+def _farewell(
+    console: Console, directory: Path, ledger: Ledger, campaign: Campaign, *, stopped: bool
+) -> None:
+    console.print(keeps_table(ledger, campaign))
+    for path in report(directory, ledger, campaign, None):
+        console.print(f"wrote {path}", soft_wrap=True)
+    if stopped:
+        console.print(f"stopped; go on with: novum resume {directory}", soft_wrap=True)
+    else:
+        console.print(f"finished; the kept code is on branch autoresearch/{campaign.tag}")
+
+
+def _screen(console: Console, target: int | None) -> Screen:
+    kind = LivePanel if console.is_terminal else PlainLines
+    return kind(console, target)
+
+
+@contextmanager
+def _signals(stop: Stop, screen: Screen) -> Iterator[None]:
+    """Ctrl-C once: after the running trial; twice, or a termination: now."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if stop.wanted or number == signal.SIGTERM:
+            stop.now.set()
+            screen.notice("stopping now")
+        else:
+            screen.notice("stopping after the running trial; Ctrl-C again stops now")
+        stop.after_trial.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

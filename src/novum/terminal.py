@@ -1,0 +1,40 @@
+"""Small things for a terminal: numbers, curves as text, and text from outside made harmless."""
+
+import re
+from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+# Control characters could move the cursor, recolour the screen, or hide what is there.
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """Text that came from a run, without anything that a terminal would obey."""
+    return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def tail(log: bytes, lines: int) -> str:
+    """The last lines of a log, harmless."""
+    return "\n".join(harmless(log.decode("utf-8", "replace")).rstrip().splitlines()[-lines:])
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """A curve in one line of text; empty without values."""
+    if not values:
+        return ""
+    if len(values) > width:
+        step = len(values) / width
+        values = [values[int(position * step)] for position in range(width)]
+    low, high = min(values), max(values)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((value - low) * scale)] for value in values)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest units that matter: 8 s, 4 min 05 s, 3 h 20 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,47 @@
+"""Parts for tests of a campaign, ours and other people's: scripted, instant, without mocks."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Event
+from typing import Self
+
+from novum.briefing import Briefing
+from novum.lab import Lab
+from novum.records import Measurement, Proposal, TrialResult, TrialState
+from novum.runners import Order, Pulse
+
+
+class ScriptedResearcher:
+    """Proposes what it was given, in order."""
+
+    name = "scripted"
+
+    def __init__(self, proposals: Iterable[Proposal] = ()) -> None:
+        self._proposals = list(proposals)
+
+    @classmethod
+    def for_lab(cls, lab: Lab, directory: Path) -> Self:
+        """A researcher with nothing to propose."""
+        return cls()
+
+    def propose(self, briefing: Briefing) -> Proposal | None:
+        """The next proposal whose key was not tried."""
+        left = (idea for idea in self._proposals if idea.key not in briefing.tried)
+        return next(left, None)
+
+
+class InstantRunner:
+    """Answers at once with what `measure` makes of an order: a score, or a whole result."""
+
+    name = "instant"
+    places = 1
+
+    def __init__(self, measure: Callable[[Order], float | TrialResult]) -> None:
+        self._measure = measure
+
+    def run(self, order: Order, watch: Callable[[Pulse], None], cancel: Event) -> TrialResult:
+        """The scripted result."""
+        answer = self._measure(order)
+        if isinstance(answer, TrialResult):
+            return answer
+        return TrialResult(TrialState.MEASURED, Measurement(answer))

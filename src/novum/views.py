@@ -1,0 +1,312 @@
+"""A campaign to look at: the facts as plain data (which `--json` prints), and as text."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from novum.judge import average
+from novum.lab import parse_lab
+from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.records import Outcome
+from novum.standing import Standing
+from novum.terminal import duration, harmless, sparkline, tail
+
+Facts = dict[str, Any]
+COLOURS = {
+    Outcome.KEEP: "green",
+    Outcome.DISCARD: "default",
+    Outcome.CRASH: "red",
+    Outcome.INVALID: "yellow",
+}
+
+
+def score(values: tuple[float, ...]) -> float | None:
+    """The mean of an experiment's runs; None if it has none: a crash has no score."""
+    return average(values) if values else None
+
+
+def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
+    """The campaign at a glance."""
+    standing = Standing.read(ledger, parse_lab(campaign.lab), campaign)
+    running = ledger.is_running()
+    worked = ledger.seconds_worked(campaign.id)
+    experiments = standing.experiments
+    facts: Facts = {
+        "campaign": campaign.tag,
+        "branch": f"autoresearch/{campaign.tag}",
+        "state": "running" if running else campaign.state,
+        "metric": standing.lab.metric.name,
+        "direction": standing.lab.metric.direction,
+        "self_reported": standing.lab.self_reported,
+        "seconds": campaign.settings["seconds"],
+        "experiments": experiments,
+        "target": campaign.settings["target"],
+        "outcomes": {str(outcome): standing.outcomes[outcome] for outcome in Outcome},
+        "trials": standing.trials,
+        "seconds_worked": worked,
+        "trial_share": min(1.0, standing.trial_seconds / worked) if worked > 0 else None,
+        "experiments_per_hour": 3600 * experiments / worked if worked > 0 else None,
+        "baseline": None,
+        "incumbent": None,
+        "gain": None,
+        "trial": _running_trial(ledger, campaign) if running else None,
+    }
+    if standing.has_baseline and standing.belief is not None:
+        first = standing.keeps[0].belief
+        facts["baseline"] = {"mean": first.mean, "sd": first.sd} if first else None
+        facts["incumbent"] = {
+            "experiment": standing.incumbent.number,
+            "title": standing.incumbent.proposal.title,
+            "commit": standing.incumbent.commit,
+            "mean": standing.belief.mean,
+            "sd": standing.belief.sd,
+        }
+        facts["gain"] = standing.gain
+    return facts
+
+
+def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
+    unfinished = ledger.open_experiment(campaign.id)
+    beat = ledger.heartbeat()
+    if unfinished is None:
+        return None
+    facts: Facts = {"experiment": unfinished.number, "title": unfinished.proposal.title}
+    if beat is not None and time.time() - beat.at < 30:
+        facts |= {
+            "phase": beat.phase,
+            "elapsed": beat.elapsed,
+            "clock": beat.clock,
+            "memory_mb": beat.memory_mb,
+            "point": dict(beat.point),
+        }
+    return facts
+
+
+def status_view(facts: Facts) -> RenderableType:
+    """`status_facts` as text."""
+    table = Table.grid(padding=(0, 2))
+    target = f" of {facts['target']}" if facts["target"] else ""
+    outcomes = ", ".join(f"{count} {name}" for name, count in facts["outcomes"].items() if count)
+    rate = facts["experiments_per_hour"]
+    rows: list[tuple[str, str]] = [
+        ("campaign", f"{facts['campaign']}, {facts['state']} (branch {facts['branch']})"),
+        ("experiments", f"{facts['experiments']}{target}" + (f": {outcomes}" if outcomes else "")),
+    ]
+    if facts["incumbent"]:
+        best, first = facts["incumbent"], facts["baseline"]
+        metric = facts["metric"]
+        rows += [
+            ("baseline", f"{metric} {first['mean']:.5f} ± {first['sd']:.5f}"),
+            (
+                "incumbent",
+                f"{metric} {best['mean']:.5f} ± {best['sd']:.5f}, experiment "
+                f"{best['experiment']}: {best['title']} ({best['commit'][:7]})",
+            ),
+            ("gain", f"{facts['gain']:+.5f}, as the search believes; not confirmed"),
+        ]
+    if rate:
+        share = facts["trial_share"]
+        rows.append(("rate", f"{rate:.1f} experiments an hour, {share:.0%} of it in trials"))
+    if trial := facts["trial"]:
+        rows.append(("now", _trial_words(trial, facts["seconds"])))
+    if facts["self_reported"]:
+        rows.append(("caution", "self-reported: the candidate prints its own score"))
+    for name, text in rows:
+        table.add_row(Text(name, style="bold"), Text(harmless(text)))
+    return table
+
+
+def _trial_words(trial: Facts, seconds: float) -> str:
+    words = f"experiment {trial['experiment']}: {trial['title']}"
+    if "phase" in trial:
+        clock = f" {trial['clock']:.0f} of {seconds:g} s" if trial["phase"] == "training" else ""
+        words += f" ({trial['phase']}{clock}, {trial['memory_mb']:.0f} MB)"
+    return words
+
+
+def log_facts(ledger: Ledger, campaign: Campaign, last: int | None) -> list[Facts]:
+    """The experiments of a campaign, oldest first."""
+    return [_row(ledger, experiment) for experiment in ledger.experiments(campaign.id, last=last)]
+
+
+def _row(ledger: Ledger, experiment: Experiment) -> Facts:
+    verdict = experiment.verdict
+    evidence = verdict.evidence if verdict else None
+    values = tuple(
+        trial.measurement.metric
+        for trial in ledger.trials(experiment.id)
+        if trial.measurement is not None and trial.split == "validation"
+    )
+    return {
+        "experiment": experiment.number,
+        "title": experiment.proposal.title,
+        "researcher": experiment.proposal.researcher,
+        "kind": experiment.proposal.kind,
+        "commit": experiment.commit,
+        "score": score(values),
+        "runs": len(values),
+        "verdict": str(verdict.outcome) if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "effect": evidence.effect if evidence and evidence.runs else None,
+        "probability": evidence.probability if evidence and evidence.runs else None,
+        "net_lines": experiment.diff.net_lines,
+    }
+
+
+def log_view(rows: Sequence[Facts], metric: str) -> RenderableType:
+    """`log_facts` as a table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("#", "verdict"):
+        table.add_column(name, no_wrap=True)
+    table.add_column(metric, justify="right", no_wrap=True)
+    table.add_column("lines", justify="right", no_wrap=True)
+    table.add_column("idea", ratio=2)
+    table.add_column("why", ratio=3)
+    for row in rows:
+        outcome = row["verdict"]
+        style = COLOURS[Outcome(outcome)] if outcome else "cyan"
+        table.add_row(
+            str(row["experiment"]),
+            Text(outcome or "open", style=style),
+            f"{row['score']:.5f}" if row["score"] is not None else "",
+            f"{row['net_lines']:+d}" if row["net_lines"] else "",
+            Text(harmless(row["title"])),
+            Text(harmless((row["reason"] or "").splitlines()[0] if row["reason"] else "")),
+        )
+    return table
+
+
+def show_facts(ledger: Ledger, experiment: Experiment) -> Facts:
+    """One experiment with everything that is known of it."""
+    proposal, verdict = experiment.proposal, experiment.verdict
+    evidence = verdict.evidence if verdict else None
+    return _row(ledger, experiment) | {
+        "hypothesis": proposal.hypothesis,
+        "expected": proposal.expected,
+        "source": proposal.source,
+        "key": proposal.key,
+        "parent": experiment.parent,
+        "diff": experiment.diff.text,
+        "evidence": {name: getattr(evidence, name) for name in evidence.__dataclass_fields__}
+        if evidence
+        else None,
+        "trials": [_trial_facts(ledger, trial) for trial in ledger.trials(experiment.id)],
+    }
+
+
+def _trial_facts(ledger: Ledger, trial: Trial) -> Facts:
+    measured = trial.measurement
+    return {
+        "id": trial.id,
+        "seed": trial.seed,
+        "state": str(trial.state),
+        "metric": measured.metric if measured else None,
+        "metrics": dict(measured.metrics) if measured else {},
+        "self_reported": measured.self_reported if measured else None,
+        "detail": harmless(trial.detail),
+        "seconds": {
+            "startup": trial.timing.startup,
+            "training": trial.timing.training,
+            "evaluation": trial.timing.evaluation,
+            "budget": trial.timing.budget,
+            "overtime": trial.timing.overtime,
+        },
+        "peak_memory_mb": trial.peak_memory_mb,
+        "curve": ledger.curve(trial.id),
+    }
+
+
+def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
+    """`show_facts` as text, with the end of the last trial's log."""
+    outcome = facts["verdict"]
+    head = Text(f"experiment {facts['experiment']}: {harmless(facts['title'])}", style="bold")
+    parts: list[RenderableType] = [head]
+    for name in ("hypothesis", "source"):
+        if facts[name]:
+            parts.append(Text(f"{name}: {harmless(facts[name])}"))
+    if facts["expected"] is not None:
+        parts.append(Text(f"expected: {facts['expected']:+g}"))
+    where = f"{facts['commit'][:10]} on {facts['parent'][:10]}" if facts["commit"] else "none"
+    parts.append(Text(f"by {facts['researcher']}, commit {where}"))
+    if facts["diff"]:
+        parts += [Text(), Syntax(harmless(facts["diff"]), "diff", background_color="default")]
+    if facts["trials"]:
+        parts += [Text(), _trials_table(facts["trials"])]
+    parts.append(Text())
+    if outcome:
+        style = f"bold {COLOURS[Outcome(outcome)]}"
+        parts.append(Text.assemble((outcome, style), ": " + harmless(facts["reason"])))
+        if facts["evidence"] and facts["evidence"]["runs"]:
+            parts.append(Text(_evidence_words(facts["evidence"])))
+    else:
+        parts.append(Text("no verdict yet", style="cyan"))
+    if log_lines and log:
+        parts += [Text(), Text("log of the last trial", style="bold"), Text(tail(log, log_lines))]
+    return Group(*parts)
+
+
+def _evidence_words(evidence: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{value:.6g}" for value in evidence["values"])
+    return (
+        f"scores {values}; incumbent believed at {evidence['incumbent']:.6g} ± "
+        f"{evidence['incumbent_sd']:.2g}; noise of one run ± {evidence['noise_sd']:.2g}; had to "
+        f"earn {evidence['required']:.2g}; policy {evidence['policy']}"
+    )
+
+
+def _trials_table(trials: Sequence[Facts]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("seed", "state", "score", "training", "total", "memory", "curve"):
+        table.add_column(name)
+    for trial in trials:
+        seconds = trial["seconds"]
+        total = seconds["startup"] + seconds["training"] + seconds["evaluation"]
+        metric = trial["metric"]
+        table.add_row(
+            str(trial["seed"]),
+            Text(trial["state"], style="default" if metric is not None else "red"),
+            f"{metric:.6g}" if metric is not None else trial["detail"],
+            f"{seconds['budget']:.1f} s",
+            duration(total),
+            f"{trial['peak_memory_mb']:.0f} MB",
+            curve_line(trial["curve"]),
+        )
+    return table
+
+
+def curve_line(points: Sequence[Mapping[str, float]], width: int = 30) -> str:
+    """The curve of the first of these that it has, with its first and last value."""
+    for name in ("bpb", "loss", "score"):
+        values = [point[name] for point in points if name in point]
+        if values:
+            return f"{name} {values[0]:.3g} {sparkline(values, width)} {values[-1]:.4g}"
+    return ""
+
+
+def keeps_table(ledger: Ledger, campaign: Campaign) -> Table:
+    """The experiments that were kept, as a campaign's closing table."""
+    rows = [row for row in log_facts(ledger, campaign, None) if row["verdict"] == Outcome.KEEP]
+    table = Table(box=None, pad_edge=False, header_style="bold", title="kept", title_justify="left")
+    metric = parse_lab(campaign.lab).metric.name
+    for name in ("#", "idea", metric, "evidence", "commit"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(
+            str(row["experiment"]),
+            Text(harmless(row["title"])),
+            f"{row['score']:.5f}",
+            Text(harmless(row["reason"])),
+            row["commit"][:7],
+        )
+    return table
+
+
+def plain_console() -> Console:
+    """A console for standard output that never wraps numbers apart when it is not a terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)

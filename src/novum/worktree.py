@@ -1,0 +1,182 @@
+"""A directory that is made to hold exactly the files of a commit, again and again, cheaply.
+
+It remembers what it wrote (inode, size, and the times that no unprivileged process can forge), so
+bringing it from one commit to the next touches only what differs, and after a trial one scan
+tells what the trial changed. Content is read again only where the remembered facts disagree.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from novum.repo import Entry, Repo
+
+Signature = tuple[int, int, int, int, int]
+LINK = 0o120000
+PLAIN = 0o100644
+
+
+class Worktree:
+    """Files of a commit under `directory`, which belongs to this object alone."""
+
+    def __init__(self, repo: Repo, directory: Path) -> None:
+        self.directory = directory
+        self._repo = repo
+        self._commit: str | None = None
+        self._edited: dict[str, bytes] = {}
+        self._wanted: dict[str, Entry] = {}
+        self._seen: dict[str, Signature] = {}
+        # Just written: a change within the same tick of the clock would leave the times as they
+        # are, so the content of these is compared at the next restore.
+        self._unsure: set[str] = set()
+
+    def fill(self, commit: str, files: Mapping[str, str] | None = None) -> None:
+        """Make the directory hold the commit's files, some replaced by `files`, and no others."""
+        edited = {path: text.encode("utf-8") for path, text in (files or {}).items()}
+        if self._commit is None:
+            self._start_over(commit, edited)
+            return
+        changed = self._repo.changed_entries(self._commit, commit)
+        for path in {*self._edited, *edited} - changed.keys():
+            changed[path] = self._repo.entry(commit, path)
+        self._commit, self._edited = commit, edited
+        for path, entry in changed.items():
+            self._remove(path)
+            if path in edited:
+                self._write(path, entry or Entry("", PLAIN))
+            elif entry is not None:
+                self._write(path, entry)
+        self._drop_empty(changed)
+
+    def _drop_empty(self, paths: Iterable[str]) -> None:
+        """Remove directories that git would not have, because their last file is gone."""
+        needed = self._directories()
+        for path in paths:
+            while (path := path.rpartition("/")[0]) and path not in needed:
+                _erase(self.directory / path)
+
+    def restore(self) -> list[str]:
+        """Undo what a trial did to the files; returns the commit's files that it had changed.
+
+        Files that the trial added are removed, and are not reported: a program may leave files.
+        """
+        assert self._commit is not None, "fill() comes first"
+        try:
+            return self._repair()
+        except OSError:  # directories made unreadable, names too long to handle one by one
+            damaged = [path for path in self._wanted if not self._is_intact(path)]
+            self._start_over(self._commit, self._edited)
+            return damaged
+
+    def _repair(self) -> list[str]:
+        found: dict[str, Signature] = {}
+        directories: list[str] = []
+        self._scan("", found, directories)
+        for path in found.keys() - self._wanted.keys():
+            self._remove(path)
+        damaged: list[str] = []
+        unsure, self._unsure = self._unsure, set()
+        for path, entry in list(self._wanted.items()):
+            if found.get(path) == self._seen[path] and path not in unsure:
+                continue
+            if not self._is_intact(path):
+                damaged.append(path)
+                self._remove(path)
+                self._write(path, entry)
+            else:
+                self._seen[path] = _signature(os.lstat(self.directory / path))
+        needed = self._directories()
+        for path in sorted(set(directories) - needed - self._wanted.keys(), reverse=True):
+            _erase(self.directory / path)
+        return damaged
+
+    def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
+        self._commit, self._edited = commit, edited
+        _erase(self.directory)
+        self.directory.mkdir(parents=True)
+        self._wanted, self._seen, self._unsure = {}, {}, set()
+        entries = {path: Entry("", PLAIN) for path in edited} | self._repo.entries(commit)
+        for path, entry in entries.items():
+            self._write(path, entry)
+
+    def _write(self, path: str, entry: Entry) -> None:
+        target = self.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = self._content(path, entry)
+        if entry.mode == LINK:
+            target.symlink_to(content.decode("utf-8", "surrogateescape"))
+        else:
+            target.write_bytes(content)
+            target.chmod(0o755 if entry.mode & 0o111 else 0o644)
+        self._wanted[path] = entry
+        self._seen[path] = _signature(os.lstat(target))
+        self._unsure.add(path)
+
+    def _content(self, path: str, entry: Entry) -> bytes:
+        edited = self._edited.get(path)
+        return self._repo.blob(entry.blob) if edited is None else edited
+
+    def _remove(self, path: str) -> None:
+        self._wanted.pop(path, None)
+        target = self.directory / path
+        if target.is_dir() and not target.is_symlink():
+            _erase(target)
+        else:
+            target.unlink(missing_ok=True)
+
+    def _is_intact(self, path: str) -> bool:
+        entry, target = self._wanted[path], self.directory / path
+        try:
+            facts = os.lstat(target)
+            if entry.mode == LINK:
+                is_link = stat.S_ISLNK(facts.st_mode)
+                return is_link and os.fsencode(target.readlink()) == self._content(path, entry)
+            executable = bool(facts.st_mode & 0o100)
+            if not stat.S_ISREG(facts.st_mode) or executable != bool(entry.mode & 0o111):
+                return False
+            content = self._content(path, entry)
+            return facts.st_size == len(content) and target.read_bytes() == content
+        except OSError:
+            return False
+
+    def _scan(self, prefix: str, files: dict[str, Signature], directories: list[str]) -> None:
+        with os.scandir(self.directory / prefix) as items:
+            for item in items:
+                path = f"{prefix}/{item.name}" if prefix else item.name
+                if item.is_dir(follow_symlinks=False):
+                    directories.append(path)
+                    self._scan(path, files, directories)
+                else:
+                    files[path] = _signature(item.stat(follow_symlinks=False))
+
+    def _directories(self) -> set[str]:
+        """The directories that the commit's files lie in."""
+        found: set[str] = set()
+        for path in self._wanted:
+            while (path := path.rpartition("/")[0]) and path not in found:
+                found.add(path)
+        return found
+
+
+def _signature(facts: os.stat_result) -> Signature:
+    return (facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _erase(directory: Path) -> None:
+    """Remove a tree that may have been made hard to remove."""
+
+    def unlock(function: object, path: str, error: object) -> None:
+        parent = Path(path).parent
+        parent.chmod(0o700)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            Path(path).chmod(0o700)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            Path(path).unlink(missing_ok=True)
+
+    if directory.is_symlink() or directory.is_file():
+        directory.unlink()
+    elif directory.exists():
+        shutil.rmtree(directory, onerror=unlock)

@@ -1,0 +1,379 @@
+import dataclasses
+import importlib.util
+import math
+import random
+import sys
+import time
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge_cases import SIGMA, case_of, known_noise
+
+from novum.judge import Belief, Effect, Next, Noise, Rules
+from novum.judge.belief import BeliefJudge
+from novum.judge.prior import HARMS, HELPS, NOTHING, SCALES, TAIL, TAILS
+from novum.records import Outcome
+
+JUDGE = BeliefJudge()
+quick = settings(deadline=None, max_examples=60)
+multiples = st.floats(-30, 30)  # of the noise
+histories = st.lists(
+    st.builds(Effect, multiples.map(lambda e: e * SIGMA), st.floats(0, 3).map(lambda s: s * SIGMA)),
+    max_size=12,
+).map(tuple)
+noises = st.integers(0, 40).map(lambda degrees: known_noise(SIGMA, degrees))
+beliefs = st.floats(0, 3).map(lambda part: Belief(1.0, part * SIGMA))
+
+
+@st.composite
+def cases(draw, max_runs=3, least_min_effect=0.0):
+    runs = draw(st.integers(1, max_runs))
+    rules = Rules(
+        minimize=draw(st.booleans()),
+        min_effect=draw(st.floats(least_min_effect, 3)) * SIGMA,
+        line_cost=draw(st.sampled_from([0.0, 0.01 * SIGMA])),
+        max_runs=max_runs,
+    )
+    return case_of(
+        *[1.0 + draw(multiples) * SIGMA for _ in range(runs)],
+        rules=rules,
+        incumbent=draw(beliefs),
+        noise=draw(noises),
+        history=draw(histories),
+        net_lines=draw(st.integers(-50, 50)),
+    )
+
+
+def numbers(ruling):
+    evidence = ruling.evidence
+    belief = ruling.belief or Belief(0.0, 0.0)
+    return [evidence.effect, evidence.sd, evidence.probability, belief.mean, belief.sd]
+
+
+# --- properties
+
+
+@quick
+@given(cases())
+def test_every_number_is_finite_and_a_ruling_is_one_thing(case):
+    ruling = JUDGE.consider(case)
+    assert all(map(math.isfinite, numbers(ruling)))
+    assert 0 <= ruling.evidence.probability <= 1
+    assert (ruling.again is None) != (ruling.outcome is None)
+    assert (ruling.outcome is None) == (ruling.belief is None)
+
+
+@quick
+@given(
+    st.floats(-1e12, 1e12),
+    st.floats(-1e12, 1e12),
+    st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    st.integers(0, 3),
+    st.floats(0, 1e3),
+)
+def test_extreme_numbers_are_decided_too(value, mean, sd, squares, degrees, min_effect):
+    case = case_of(
+        value,
+        rules=Rules(minimize=True, min_effect=min_effect),
+        incumbent=Belief(mean, sd),
+        noise=Noise(squares if degrees else 0.0, degrees),
+        history=(Effect(1e9, 0.0), Effect(-1e-9, 1e9)),
+    )
+    assert all(map(math.isfinite, numbers(JUDGE.consider(case))))
+
+
+@quick
+@given(cases(), st.floats(0, 40), st.data())
+def test_a_better_value_never_turns_keep_into_discard(case, more, data):
+    index = data.draw(st.integers(0, len(case.values) - 1))
+    sign = -1 if case.rules.minimize else 1
+    values = list(case.values)
+    values[index] += sign * more * SIGMA
+    better = JUDGE.consider(dataclasses.replace(case, values=tuple(values)))
+    worse = JUDGE.consider(case)
+    assert better.evidence.probability >= worse.evidence.probability - 1e-3
+    if worse.outcome is Outcome.KEEP:
+        assert better.outcome is not Outcome.DISCARD
+
+
+@quick
+@given(cases())
+def test_minimising_is_maximising_the_negative(case):
+    mirrored = dataclasses.replace(
+        case,
+        rules=dataclasses.replace(case.rules, minimize=not case.rules.minimize),
+        values=tuple(-value for value in case.values),
+        incumbent=Belief(-case.incumbent.mean, case.incumbent.sd),
+        incumbent_best=-case.incumbent_best,
+    )
+    one, other = JUDGE.consider(case), JUDGE.consider(mirrored)
+    assert (one.outcome, one.again, one.reason) == (other.outcome, other.again, other.reason)
+    assert one.evidence.effect == other.evidence.effect
+    assert one.evidence.probability == other.evidence.probability
+    if one.belief and other.belief:
+        assert one.belief.mean == -other.belief.mean
+
+
+@quick
+@given(cases(least_min_effect=0.1), st.sampled_from([-7.0, 0.5, 64.0]))
+def test_a_shift_of_all_scores_changes_nothing_else(case, shift):
+    shifted = dataclasses.replace(
+        case,
+        values=tuple(value + shift for value in case.values),
+        incumbent=Belief(case.incumbent.mean + shift, case.incumbent.sd),
+    )
+    one, other = JUDGE.consider(case), JUDGE.consider(shifted)
+    assert one.evidence.probability == pytest.approx(other.evidence.probability, abs=1e-3)
+    if one.outcome is other.outcome and one.belief and other.belief:
+        assert other.belief.mean - shift == pytest.approx(one.belief.mean, abs=0.01 * SIGMA)
+
+
+@quick
+@given(cases(), st.sampled_from([2.0**-20, 0.5, 1024.0]))
+def test_a_change_of_the_unit_changes_nothing_but_the_unit(case, factor):
+    scaled = dataclasses.replace(
+        case,
+        rules=dataclasses.replace(
+            case.rules,
+            min_effect=factor * case.rules.min_effect,
+            line_cost=factor * case.rules.line_cost,
+        ),
+        values=tuple(factor * value for value in case.values),
+        incumbent=Belief(factor * case.incumbent.mean, factor * case.incumbent.sd),
+        noise=Noise(factor**2 * case.noise.sum_squares, case.noise.degrees),
+        history=tuple(Effect(factor * e.effect, factor * e.sd) for e in case.history),
+    )
+    one, other = JUDGE.consider(case), JUDGE.consider(scaled)
+    assert one.evidence.probability == pytest.approx(other.evidence.probability, abs=1e-9)
+    assert (one.outcome, one.again) == (other.outcome, other.again)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 5), st.floats(0, 20), noises)
+def test_it_comes_to_an_end_within_max_runs(seed, max_runs, unknown, effect, noise):
+    rng = random.Random(seed)
+    belief, values, asked = Belief(1.0, unknown * SIGMA), (), 0
+    while True:
+        values = values or (1.0 + effect * SIGMA / 10,)
+        rules = Rules(minimize=False, max_runs=max_runs)
+        ruling = JUDGE.consider(case_of(*values, rules=rules, incumbent=belief, noise=noise))
+        if ruling.again is None:
+            break
+        score = 1.0 + rng.gauss(0, SIGMA)
+        if ruling.again is Next.CANDIDATE:
+            values = (*values, score)
+        else:
+            belief = JUDGE.refresh(belief, (score,), noise)
+            asked += 1
+    assert len(values) <= max_runs
+    assert asked <= 3 * max_runs
+
+
+# --- without noise, and with unknown noise
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome"), [(1.0, "discard"), (1.001, "keep"), (0.9, "discard")]
+)
+def test_without_noise_one_run_decides_exactly(value, outcome):
+    exact = Noise(0.0, 2)
+    ruling = JUDGE.consider(case_of(value, incumbent=Belief(1.0, 0.0), noise=exact))
+    assert ruling.outcome == outcome
+    assert ruling.belief == Belief(max(value, 1.0), 0.0)
+    assert ruling.evidence.probability == (1.0 if outcome == "keep" else 0.0)
+
+
+@pytest.mark.parametrize("score", [0.1, 0.7, 1 / 3, 98.7654321])
+def test_equal_scores_are_equal_whatever_their_rounding(score):
+    values = (score,) * 3
+    opening, noise = JUDGE.opening(values), Noise().with_group(values)
+    assert (opening, noise) == (Belief(score, 0.0), Noise(0.0, 2))
+    ruling = JUDGE.consider(case_of(*values, incumbent=opening, noise=noise))
+    assert ruling.outcome is Outcome.DISCARD
+    assert ruling.reason == "equal, without noise, 3 runs"
+
+
+def test_without_noise_it_must_still_earn_min_effect():
+    rules = Rules(minimize=False, min_effect=0.01)
+    exact = {"incumbent": Belief(1.0, 0.0), "noise": Noise(0.0, 1), "rules": rules}
+    assert JUDGE.consider(case_of(1.005, **exact)).outcome is Outcome.DISCARD
+    assert JUDGE.consider(case_of(1.015, **exact)).outcome is Outcome.KEEP
+
+
+def test_a_single_baseline_run_is_not_taken_for_the_truth():
+    opening = JUDGE.opening((1.0,))
+    ruling = JUDGE.consider(case_of(1.0 + SIGMA, incumbent=opening))
+    assert ruling.evidence.incumbent_sd == pytest.approx(SIGMA)
+
+
+def test_nothing_known_at_all_is_still_decided():
+    start = JUDGE.opening((0.0,))
+    ruling = JUDGE.consider(case_of(0.5, incumbent=start, noise=Noise()))
+    assert ruling.outcome is Outcome.KEEP
+
+
+def test_while_the_noise_is_hardly_known_a_keep_takes_two_runs():
+    big = 1.0 + 40 * SIGMA
+    little = known_noise(SIGMA, 2)
+    assert JUDGE.consider(case_of(big, noise=little)).again is Next.CANDIDATE
+    assert JUDGE.consider(case_of(big)).outcome is Outcome.KEEP
+
+
+def test_few_degrees_of_freedom_make_it_less_sure():
+    value = 1.0 + 2.5 * SIGMA
+    sure = [
+        JUDGE.consider(case_of(value, noise=known_noise(SIGMA, d))).evidence.probability
+        for d in (1, 3, 60)
+    ]
+    assert sure == sorted(sure)
+    assert sure[0] < sure[2] - 0.02
+
+
+# --- what it believes, and what it asks for
+
+
+def test_a_kept_candidate_is_believed_to_be_worse_than_its_lucky_score():
+    value = 1.0 + 3 * SIGMA
+    ruling = JUDGE.consider(case_of(value, rules=Rules(minimize=False, max_runs=1)))
+    assert ruling.outcome is Outcome.KEEP
+    assert 1.0 < ruling.belief.mean < value
+
+
+def test_discarded_candidates_correct_a_lucky_record():
+    belief = Belief(1.0 + 2 * SIGMA, SIGMA)
+    ordinary = tuple(Effect(0.0, 1.2 * SIGMA) for _ in range(60))
+    rules = Rules(minimize=False, max_runs=1)
+    for _ in range(10):
+        case = case_of(1.0, rules=rules, incumbent=belief, history=ordinary)
+        ruling = JUDGE.consider(case)
+        assert ruling.outcome is Outcome.DISCARD
+        assert ruling.belief.mean < belief.mean
+        belief = ruling.belief
+    assert belief.mean < 1.0 + 1.2 * SIGMA
+    assert belief.sd < SIGMA
+
+
+def test_an_incumbent_that_is_hardly_known_is_run_again():
+    vague = Belief(1.0, 3 * SIGMA)
+    assert JUDGE.consider(case_of(1.0 + SIGMA, incumbent=vague)).again is Next.INCUMBENT
+
+
+def test_refresh_is_the_precision_weighted_mean():
+    new = JUDGE.refresh(Belief(1.0, SIGMA), (1.002, 1.004), known_noise(SIGMA, 10))
+    assert new.mean == pytest.approx(1.002)
+    assert new.sd == pytest.approx(SIGMA / math.sqrt(3))
+    assert JUDGE.refresh(Belief(1.0, 0.1), (), known_noise()) == Belief(1.0, 0.1)
+    assert JUDGE.refresh(Belief(1.0, 0.0), (1.0,), Noise(0.0, 1)) == Belief(1.0, 0.0)
+
+
+def test_lines_must_earn_their_price_and_fewer_lines_may_cost_it():
+    rules = Rules(minimize=False, min_effect=SIGMA, line_cost=0.1 * SIGMA, max_runs=1)
+
+    def required(lines):
+        return JUDGE.consider(case_of(1.0, rules=rules, net_lines=lines)).evidence.required
+
+    assert required(0) == SIGMA
+    assert required(20) == pytest.approx(3 * SIGMA)
+    assert required(-20) == pytest.approx(-2 * SIGMA)
+
+
+def test_a_simplification_that_is_not_worse_is_kept_and_one_that_harms_is_not():
+    rules = Rules(minimize=False, min_effect=SIGMA, line_cost=0.05 * SIGMA, max_runs=1)
+    simpler = {"rules": rules, "net_lines": -20}
+    assert JUDGE.consider(case_of(1.0 + 0.5 * SIGMA, **simpler)).outcome is Outcome.KEEP
+    assert JUDGE.consider(case_of(1.0 - 3 * SIGMA, **simpler)).outcome is Outcome.DISCARD
+
+
+@pytest.mark.parametrize("metrics", [{"memory": 11.0}, {"memory": 1.0}, {}, {"memory": math.nan}])
+def test_a_broken_or_missing_guard_discards_even_a_great_score(metrics):
+    rules = Rules(minimize=False, guards={"memory": (2.0, 10.0)})
+    ruling = JUDGE.consider(case_of(1.0 + 40 * SIGMA, rules=rules, metrics=metrics))
+    assert ruling.outcome is Outcome.DISCARD
+    assert "memory" in ruling.reason
+    assert ruling.belief is not None
+
+
+# --- calibration and policy, by simulation
+
+
+def drawn_effect(rng):
+    scales = [0.0, *SCALES, *(-scale for scale in SCALES), "help", "harm"]
+    (scale,) = rng.choices(scales, [NOTHING, *HELPS, *HARMS, *TAILS])
+    if isinstance(scale, str):
+        far = TAIL * (rng.random() ** -0.5 - 1)
+        return far if scale == "help" else -far
+    return rng.expovariate(1) * scale
+
+
+def test_stated_probabilities_are_true_when_effects_come_from_the_prior():
+    rng = random.Random(7)
+    rules = Rules(minimize=False, max_runs=1)
+    start = Belief(1.0, 0.6 * SIGMA)
+    stated = {bin_: [] for bin_ in range(5)}
+    errors = []
+    for _ in range(2500):
+        truth = rng.gauss(start.mean, start.sd)
+        effect = drawn_effect(rng) * SIGMA
+        value = truth + effect + rng.gauss(0, SIGMA)
+        ruling = JUDGE.consider(
+            case_of(value, rules=rules, incumbent=start, noise=known_noise(SIGMA, 400))
+        )
+        p = ruling.evidence.probability
+        stated[min(4, int(5 * p))].append((p, effect > 0))
+        after = truth + effect if ruling.outcome is Outcome.KEEP else truth
+        errors.append((ruling.belief.mean - after) / ruling.belief.sd)
+    for pairs in stated.values():
+        share = fmean(better for _, better in pairs)
+        tolerance = 3 * math.sqrt(0.25 / len(pairs))  # three standard errors, at most
+        assert share == pytest.approx(fmean(p for p, _ in pairs), abs=tolerance)
+    assert fmean(errors) == pytest.approx(0, abs=0.08)
+    assert fmean(error**2 for error in errors) == pytest.approx(1, abs=0.15)
+
+
+def benchmark():
+    path = Path(__file__).parents[2] / "benchmarks" / "policies.py"
+    spec = importlib.util.spec_from_file_location("benchmark_policies", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("space", "least", "most_false"),
+    [("plateau only", 1.0, 0.75), ("large wins, then a plateau", 0.97, 1.0)],
+)
+def test_belief_gains_what_greedy_gains_with_fewer_false_keeps(space, least, most_false):
+    sim = benchmark()
+    gain, false = {}, {}
+    for policy in ("greedy", "belief"):
+        tallies = [sim.simulate(policy, sim.REPORT[space], s, 300, 0.0) for s in range(50, 58)]
+        gain[policy] = fmean(t.gain for t in tallies)
+        false[policy] = sum(t.false_keeps for t in tallies) / sum(t.keeps for t in tallies)
+    assert gain["belief"] >= least * gain["greedy"]
+    assert false["belief"] < most_false * false["greedy"]
+
+
+def test_a_verdict_takes_milliseconds():
+    rng = random.Random(3)
+    history = tuple(
+        Effect(rng.gauss(-1, 2) * SIGMA, rng.uniform(1, 1.4) * SIGMA) for _ in range(256)
+    )
+    case = case_of(1.0 + SIGMA, history=history)
+    best = math.inf
+    for _ in range(5):
+        start = time.process_time()
+        JUDGE.consider(case)
+        best = min(best, time.process_time() - start)
+    assert best < 0.02  # measured: 0.003; a slow core may take longer
+
+
+def test_a_simulated_campaign_is_determined_by_its_seed():
+    sim = benchmark()
+    one, other = (sim.simulate("belief", sim.TUNE["mostly nothing"], 5, 60, 0.0) for _ in "ab")
+    assert dataclasses.replace(one, seconds=0.0) == dataclasses.replace(other, seconds=0.0)
+    assert 60 <= one.runs < 60 + sim.MAX_RUNS + 2

@@ -1,0 +1,48 @@
+"""From a name to a class, or to an answer that a person can use."""
+
+import pytest
+
+from novum import plugins
+from novum.errors import UsageError
+from novum.researchers.backlog import Backlog
+from novum.runners.local import LocalRunner
+from novum.search import Greedy
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "found"),
+    [
+        ("novum.researchers", "backlog", Backlog),
+        ("novum.runners", "local", LocalRunner),
+        ("novum.search", "greedy", Greedy),
+    ],
+)
+def test_our_own_parts_are_registered_as_anybodys_are(group, name, found):
+    assert plugins.load(group, name) is found
+    assert name in plugins.names(group)
+
+
+def test_a_dotted_path_names_a_class():
+    assert plugins.load("novum.search", "novum.search:Greedy") is Greedy
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"`nobody`; known: .*backlog.*, or package.module:Class"):
+        plugins.load("novum.researchers", "nobody")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ":", ":x", "x:", "no_such_module:X", "os:Nothing", ".relative:X", "..x:X"]
+)
+def test_a_name_that_cannot_be_loaded_is_the_persons_mistake(name):
+    with pytest.raises(UsageError):
+        plugins.load("novum.researchers", name)
+
+
+@pytest.mark.xfail(strict=True, reason="plugins.py: only ImportError and AttributeError are caught")
+@pytest.mark.parametrize("text", ["def", "1 / 0", "open('/nowhere')"])
+def test_a_module_that_fails_when_it_is_imported_is_explained(text, tmp_path, monkeypatch):
+    (tmp_path / "broken_researcher.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="broken_researcher"):
+        plugins.load("novum.researchers", "broken_researcher:X")

@@ -1,0 +1,204 @@
+"""One command in its sandbox: what it sees, what it may use, how it ends. Real processes."""
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from novum.errors import SandboxError
+from novum.sandbox import NONE, Command, Excess, Limits, Mount, Process, detect, run
+from novum.sandbox.disk import DiskUsage
+from novum.sandbox.output import Output
+
+confined_only = pytest.mark.skipif(
+    detect().tool == "none", reason=f"no sandbox here: {detect().detail}"
+)
+PLACES = [pytest.param(detect(), marks=confined_only, id="confined"), pytest.param(NONE, id="bare")]
+
+
+@pytest.fixture(params=PLACES)
+def place(request):
+    return request.param
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    path = tmp_path / "tree"
+    path.mkdir()
+    return path
+
+
+def command(tree: Path, *argv: str, **more) -> Command:
+    limits = Limits(**({"seconds": 10, "memory_mb": 300, "disk_mb": 30, "processes": 40} | more))
+    return Command(argv, tree, limits, (Mount(tree, "/lab", writable=True),))
+
+
+def python(tree: Path, place, code: str, **more) -> Process:
+    return run(command(tree, "python", "-c", code, **more), place)
+
+
+def test_a_command_runs_in_its_directory(tree, place):
+    (tree / "here").write_text("x")
+    process = run(command(tree, "ls"), place)
+    assert (process.status, process.output.bytes()) == (0, b"here\n")
+
+
+def test_the_exit_status_or_the_signal_is_known(tree, place):
+    assert run(command(tree, "sh", "-c", "exit 7"), place).status == 7
+    assert run(command(tree, "sh", "-c", "kill -SEGV $$"), place).status == -signal.SIGSEGV
+
+
+def test_a_program_that_is_not_there_is_named(tree, place):
+    with pytest.raises(SandboxError, match="`nowhere` was not found on the trial's PATH"):
+        run(command(tree, "nowhere"), place)
+
+
+def test_a_path_that_cannot_be_run_fails_as_in_a_shell(tree, place):
+    process = run(command(tree, "./nowhere"), place)
+    assert process.status == 127
+    assert b"No such file" in process.output.bytes()
+
+
+def test_secrets_of_the_environment_are_absent(tree, place, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "hunter2")
+    process = python(tree, place, "import os; print(os.environ)")
+    assert b"hunter2" not in process.output.bytes()
+    assert b"PYTHONUNBUFFERED" in process.output.bytes()
+
+
+def test_time_is_bounded(tree, place):
+    process = run(command(tree, "sleep", "30", seconds=0.3), place)
+    assert process.breach is not None and process.breach.excess is Excess.TIME
+
+
+def test_the_kernel_ends_what_grows_too_quickly_to_be_seen(tree, place):
+    process = python(tree, place, "x = bytearray(3_000_000_000)", memory_mb=64)
+    assert process.status != 0
+
+
+def test_a_child_that_is_left_behind_ends_with_the_command(tree, place):
+    process = python(
+        tree,
+        place,
+        "import subprocess; subprocess.Popen(['sleep', '3333.25'], start_new_session=True)",
+    )
+    assert process.status == 0
+    alive = [p for p in psutil.process_iter(["cmdline"]) if "3333.25" in (p.info["cmdline"] or [])]
+    assert not alive
+
+
+def test_a_bound_number_of_processes(tree, place):
+    # Bounded: a hundred, that end by themselves.
+    code = "import os, time\nfor _ in range(100):\n  if not os.fork(): time.sleep(4); os._exit(0)\n"
+    process = python(tree, place, code + "time.sleep(4)")
+    assert process.breach is not None and process.breach.excess is Excess.PROCESSES
+
+
+def test_killing_twice_does_no_harm(tree, place):
+    with Process(command(tree, "sleep", "30"), place) as process:
+        process.kill()
+        process.kill()
+        assert process.status == -signal.SIGKILL
+        assert process.step(0)
+
+
+def test_nothing_is_left_of_a_command_in_our_descriptors(tree, place):
+    run(command(tree, "true"), place)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        run(command(tree, "true"), place)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@confined_only
+def test_files_outside_cannot_be_written_or_read(tree, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    mine = Path.home() / ".novum-test-secret"
+    mine.write_text("hunter2")
+    code = f"""
+import os
+for path in ({str(secret)!r}, {str(mine)!r}, "/etc/shadow", "/proc/1/root/etc/shadow"):
+    try: print("read", path, open(path).read())
+    except OSError: pass
+for path in ("/x", "/usr/x", "/etc/x", "/dev/x", "/novum/x"):
+    try: open(path, "w").write("x"); print("wrote", path)
+    except OSError: pass
+print("done")
+"""
+    try:
+        process = python(tree, detect(), code)
+    finally:
+        mine.unlink()
+    assert process.output.bytes() == b"done\n"
+
+
+@confined_only
+def test_nothing_of_the_kernel_can_be_set(tree):
+    # Only opened, and nothing written: a failure of this test must not change the machine.
+    code = """
+import os
+for root in ("/proc/sys", "/sys", "/proc/irq", "/proc/bus"):
+    for directory, _, files in os.walk(root):
+        for name in files:
+            path = os.path.join(directory, name)
+            try: os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK)); print("open", path)
+            except OSError: pass
+for path in ("/proc/sysrq-trigger", "/proc/self/oom_score_adj", "/proc/mtrr"):
+    try: os.close(os.open(path, os.O_WRONLY)); print("open", path)
+    except OSError: pass
+print("done")
+"""
+    assert python(tree, detect(), code).output.bytes() == b"done\n"
+
+
+@confined_only
+def test_there_is_no_network_not_even_to_this_machine(tree):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
+        process = python(tree, detect(), code)
+    assert process.status == 1
+    assert b"ConnectionRefusedError" in process.output.bytes()
+
+
+@confined_only
+def test_other_processes_cannot_be_seen(tree):
+    code = "import os; print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit())[-1] < 20)"
+    assert python(tree, detect(), code).output.bytes() == b"True\n"
+
+
+def test_a_command_starts_and_ends_quickly(tree, place):
+    times = []
+    for _ in range(10):
+        began = time.perf_counter()
+        run(command(tree, "true"), place)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.25  # far above what it takes: tests run on loaded machines
+
+
+def test_output_keeps_its_beginning_and_its_end():
+    output = Output(100)
+    for number in range(1000):
+        output.add(b"%d\n" % number)
+    kept = output.bytes()
+    assert kept.startswith(b"0\n1\n") and kept.endswith(b"\n999\n")
+    assert b"bytes dropped" in kept and len(kept) < 150
+
+
+def test_short_output_is_whole():
+    output = Output(100)
+    for piece in (b"a" * 40, b"b" * 40, b"c" * 20):
+        output.add(piece)
+    assert output.bytes() == b"a" * 40 + b"b" * 40 + b"c" * 20
+
+
+def test_disk_use_is_found_whatever_the_depth(tmp_path):
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "file").write_bytes(b"x" * 100_000)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert 100_000 <= DiskUsage([tmp_path]).complete() < 200_000
