@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-EXPERIMENTS ?= 10
+EXPERIMENTS ?= 8
 SECONDS ?= 20
 
 .PHONY: demo test check clean
@@ -12,7 +12,7 @@ demo: .venv/demo
 	@test -d demo || $(BIN)/novum new gpt demo
 	@$(BIN)/novum check demo
 	$(BIN)/novum run demo --experiments $(EXPERIMENTS) --seconds $(SECONDS)
-	@echo "look at demo/report/progress.png and demo/report/report.md"
+	@echo "the report is in demo/report"
 
 test: .venv/test check
 	$(BIN)/pytest

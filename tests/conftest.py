@@ -108,7 +108,7 @@ class Bed:
     def commit(self, message: str = "more", **files: str) -> str:
         self.write(files)
         self.git("add", "-A")
-        self.git("commit", "-q", "-m", message)
+        self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
     def toml(self, text: str) -> None:

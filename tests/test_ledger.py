@@ -82,7 +82,9 @@ def add(ledger, campaign, number=0, **more):
 
 
 def test_what_a_campaign_was_started_with_is_what_is_read(ledger):
-    made = ledger.start_campaign("t", "[lab]\n", {"seconds": 1.5, "target": None}, "c" * 40, {"a": 1})
+    made = ledger.start_campaign(
+        "t", "[lab]\n", {"seconds": 1.5, "target": None}, "c" * 40, {"a": 1}
+    )
     assert ledger.campaign("t") == ledger.campaign() == made
     assert (made.state, made.lab, made.settings["target"]) == ("open", "[lab]\n", None)
 
@@ -97,7 +99,9 @@ def test_a_tag_is_used_once(ledger, campaign):
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(proposal=PROPOSALS, evidence=EVIDENCE, result=RESULTS, words=WORDS)
-def test_whatever_is_recorded_is_read_back_as_it_was(ledger, campaign, proposal, evidence, result, words):
+def test_whatever_is_recorded_is_read_back_as_it_was(
+    ledger, campaign, proposal, evidence, result, words
+):
     session = ledger.open_session(campaign)
     number = len(ledger.experiments(campaign))
     change = Diff(words, 3, 4)
@@ -136,7 +140,9 @@ def test_a_verdict_is_given_once(ledger, campaign):
 
 def test_a_crash_has_no_score(ledger, campaign):
     trial = ledger.start_trial(add(ledger, campaign).id, 1, 1, 3, "validation")
-    ledger.end_trial(trial, TrialResult(TrialState.CRASH, detail="x"), ledger.open_session(campaign))
+    ledger.end_trial(
+        trial, TrialResult(TrialState.CRASH, detail="x"), ledger.open_session(campaign)
+    )
     assert sqlite3.connect(ledger.path).execute("SELECT metric FROM trial").fetchall() == [(None,)]
 
 
@@ -236,7 +242,6 @@ def test_processes_that_ask_at_the_same_time_lose_nothing(tmp_path, ledger):
     assert len(ledger.waiting("proposal")) == 75
 
 
-@pytest.mark.xfail(strict=True, reason="ledger: _migrate reads the version outside its transaction")
 def test_two_processes_may_open_a_new_ledger_at_the_same_time(tmp_path):
     with contextlib.closing(Ledger(tmp_path)) as made:
         script = "".join(f"{line};" for line in made._db.iterdump() if "CREATE" in line)
@@ -297,7 +302,7 @@ def test_a_full_disk_is_called_full_and_what_was_recorded_stays(small_disk):
     with contextlib.closing(Ledger(small_disk)) as ledger:
         campaign = ledger.start_campaign("t", "", {}, "", {}).id
         count = 0
-        with pytest.raises(LedgerError, match="the disk is full.*novum resume"):
+        with pytest.raises(LedgerError, match=r"the disk is full.*novum resume"):
             for count in range(1000):
                 long = Proposal("t" * 10_000, ())
                 ledger.add_experiment(campaign, count, long, "p" * 40, Diff("", 0, 0))
@@ -324,7 +329,6 @@ def test_a_ledger_that_may_not_grow_further_is_called_full(ledger, campaign):
     assert ledger.experiments(campaign)
 
 
-@pytest.mark.xfail(strict=True, reason="ledger: an OSError other than PermissionError")
 def test_a_ledger_on_a_disk_that_cannot_be_written_is_explained(small_disk):
     Ledger(small_disk).close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -332,7 +336,6 @@ def test_a_ledger_on_a_disk_that_cannot_be_written_is_explained(small_disk):
         Ledger(small_disk)
 
 
-@pytest.mark.xfail(strict=True, reason="ledger: an OSError other than PermissionError")
 def test_a_file_where_the_ledgers_home_should_be_is_explained(tmp_path):
     (tmp_path / ".novum").write_text("")
     with pytest.raises(LedgerError):
@@ -389,7 +392,6 @@ def test_without_a_lock_file_nothing_is_running(tmp_path):
     assert not is_held(tmp_path / "lock")
 
 
-@pytest.mark.xfail(strict=True, reason="lock.py: is_held takes the lock that hold wants")
 def test_somebody_who_only_looks_does_not_keep_a_campaign_from_starting(tmp_path):
     """A dashboard asks `is_running` every second."""
     path = tmp_path / "lock"

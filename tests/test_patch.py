@@ -143,18 +143,15 @@ def test_git_can_apply_our_diffs(before, after, tmp_path_factory):
         ("a\nb", "a\nc"),
         ("a\nb", "a\nb\n"),
         ("a\r\nb\r\n", "a\r\nc\r\n"),
-        pytest.param(
-            "a\n\fdef f(): pass\nb\n",
-            "a\n\fdef f(): pass\nc\n",
-            marks=pytest.mark.xfail(
-                strict=True, reason="patch.py: splitlines also splits at form feeds"
-            ),
-        ),
+        ("a\n\fdef f(): pass\nb\n", "a\n\fdef f(): pass\nc\n"),
     ],
     ids=["no newline at the end", "newline added", "windows", "form feed"],
 )
 def test_git_can_apply_a_diff_with_unusual_ends_of_lines(before, after, tmp_path):
-    assert patched(before, diff({"train.py": before}, {"train.py": after}).text, tmp_path / "x") == after
+    assert (
+        patched(before, diff({"train.py": before}, {"train.py": after}).text, tmp_path / "x")
+        == after
+    )
 
 
 @given(before=PLAIN, after=PLAIN)

@@ -39,7 +39,6 @@ def test_a_name_that_cannot_be_loaded_is_the_persons_mistake(name):
         plugins.load("novum.researchers", name)
 
 
-@pytest.mark.xfail(strict=True, reason="plugins.py: only ImportError and AttributeError are caught")
 @pytest.mark.parametrize("text", ["def", "1 / 0", "open('/nowhere')"])
 def test_a_module_that_fails_when_it_is_imported_is_explained(text, tmp_path, monkeypatch):
     (tmp_path / "broken_researcher.py").write_text(text)

@@ -112,7 +112,7 @@ def test_the_keeps_come_with_their_evidence(work: Work, text: str) -> None:
         assert kept.score == pytest.approx(mean)
         assert row[2] == number(mean, facts.noise_sd or 0.0)
         assert row[3] == signed(evidence.effect, evidence.sd)
-        assert row[5:] == [str(evidence.runs), "+0", f"`{kept.commit[:7]}`"]
+        assert row[5:] == [str(evidence.runs), "0", f"`{kept.commit[:7]}`"]
 
 
 def test_every_experiment_is_in_the_table_with_its_reason(work: Work, text: str) -> None:
@@ -338,6 +338,7 @@ def test_markdown_in_text_from_outside_is_shown_as_it_is() -> None:
 def test_numbers_have_the_digits_that_they_deserve() -> None:
     assert spread(0.99741234, 0.0012) == "0.9974 ± 0.0012"
     assert spread(0.5, 0.0) == "0.5"
+    assert spread(9.9741e-10, 1.2e-12) == "9.974e-10 ± 1.2e-12"
     assert signed(0.00411, 0.0012) == "+0.0041 ± 0.0012"
     assert signed(-0.00411, 0.0012) == "-0.0041 ± 0.0012"
     assert [percent(x) for x in (0.34, 0.021, 0.0034, 0.00034)] == [

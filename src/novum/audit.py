@@ -102,17 +102,10 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
             Level.CAUTION,
             "evaluator",
             "none: the candidate prints its own score, so it could print any; "
-            "add `evaluate` under [trial], docs/lab.md shows how",
+            "add `evaluate` under [trial], docs/your-own-lab.md shows how",
         )
     else:
         yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
-    if lab.trial.holdout is None:
-        yield Finding(
-            Level.CAUTION,
-            "holdout",
-            "none: gains can be believed, but never confirmed on data that the search did not see;"
-            " add `holdout` under [trial]",
-        )
     if lab.metric.noise == "gaussian" and lab.judge.baseline_runs < 2:
         yield Finding(
             Level.CAUTION,

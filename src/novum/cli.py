@@ -189,7 +189,9 @@ def show(lab_and_number: tuple[str, ...], tag: str | None, lines: int, as_json: 
 @cli.command()
 @LAB
 @TAG
-@click.option("--out", type=click.Path(path_type=Path), help="Where to; LAB/report if not given.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to; LAB/report/TAG if not given."
+)
 def report(lab: Path, tag: str | None, out: Path | None) -> None:
     """Write progress.png and report.md."""
     from novum import session

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from novum import place
 from novum.errors import CampaignError
-from novum.lab import Lab
+from novum.lab import LAB_FILE, PROGRAM_FILE, Lab
 from novum.repo import Repo
 
 
@@ -45,17 +45,21 @@ def prepared(
     if not mark.is_file():
         say(f"preparing data: {' '.join(lab.trial.prepare)}")
         partial = final.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        _run(lab.trial.prepare, tree, partial, say)
-        (partial / "digest").write_text(_digest(partial), encoding="utf-8")
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            _run(lab.trial.prepare, tree, partial, say)
+            (partial / "digest").write_text(_digest(partial), encoding="utf-8")
+            shutil.rmtree(final, ignore_errors=True)
+            partial.rename(final)
+        except OSError as error:
+            raise CampaignError(f"the data cannot be prepared: {error}") from None
     return Dataset(final / "train", final / "heldout", mark.read_text(encoding="utf-8"))
 
 
 def _key(lab: Lab, repo: Repo, commit: str) -> str:
     """Of what the data depends on: the command, the frozen programs, the interpreter."""
-    frozen = {path: entry.blob for path in lab.files.frozen if (entry := repo.entry(commit, path))}
+    other = {*lab.files.editable, LAB_FILE, PROGRAM_FILE, lab.researcher.backlog}
+    frozen = {path: entry.blob for path, entry in repo.entries(commit).items() if path not in other}
     text = json.dumps([lab.trial.prepare, frozen, sys.version], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

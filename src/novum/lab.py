@@ -5,14 +5,24 @@ Unknown keys and impossible values are errors that name the line.
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from novum.errors import LabError
 
 LAB_FILE = "lab.toml"
+PROGRAM_FILE = "program.md"
+LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
 
 class _Table(BaseModel):
@@ -35,9 +45,9 @@ def _relative(path: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 class LabTable(_Table):
@@ -65,10 +75,10 @@ class BudgetTable(_Table):
     grace: Positive = 10.0
     timeout: Positive | None = None
     evaluation: Positive = 600.0
-    memory_mb: Annotated[int, Field(ge=16)] = 16000
-    disk_mb: Annotated[int, Field(ge=1)] = 4000
-    log_mb: Annotated[int, Field(ge=1)] = 16
-    processes: Annotated[int, Field(ge=1)] = 512
+    memory_mb: Annotated[int, Field(ge=16, strict=True)] = 16000
+    disk_mb: Annotated[int, Field(ge=1, strict=True)] = 4000
+    log_mb: Annotated[int, Field(ge=1, strict=True)] = 16
+    processes: Annotated[int, Field(ge=1, strict=True)] = 512
 
 
 class FilesTable(_Table):
@@ -103,14 +113,20 @@ class Guard(_Table):
     max: Finite | None = None
     weight: NotNegative | None = None
 
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max, so no trial could pass")
+        return self
+
 
 class JudgeTable(_Table):
     """`[judge]`: the rules of the verdict."""
 
     policy: str = "belief"
     error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    baseline_runs: Annotated[int, Field(ge=1, le=30)] = 3
-    max_runs: Annotated[int, Field(ge=1, le=30)] = 6
+    baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 3
+    max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
 
 
 class SearchTable(_Table):
@@ -160,20 +176,19 @@ class Lab(_Table):
         """Whether a smaller metric is better."""
         return self.metric.direction == "minimize"
 
-    @property
-    def timeout(self) -> float:
-        """Wall seconds after which a trial is ended whatever its own clock says."""
+    def timeout(self, seconds: float) -> float:
+        """Wall seconds after which a trial of this budget is ended whatever its own clock says."""
         budget = self.budget
         if budget.timeout is not None:
             return budget.timeout
         # A processor clock may run slowly on a busy machine, so it gets more room.
         factor = 2.0 if budget.clock == "wall" else 4.0
-        return budget.startup + factor * budget.seconds + budget.grace
+        return budget.startup + factor * seconds + budget.grace
 
     @property
     def line_cost(self) -> float:
         """What each changed line must earn, in the metric's unit."""
-        guard = self.guards.get("lines_changed")
+        guard = self.guards.get(LINES_CHANGED)
         return guard.weight or 0.0 if guard else 0.0
 
 
@@ -205,8 +220,9 @@ def read_lab(directory: Path) -> Lab:
     try:
         return parse_lab(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
+        where = directory.resolve()
         raise LabError(
-            f"no {LAB_FILE} in {directory}: this is not a lab; `novum new gpt DIR` makes one"
+            f"no {LAB_FILE} in {where}: this is not a lab; `novum new gpt DIR` makes one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path} cannot be read: {error}") from None
@@ -214,28 +230,30 @@ def read_lab(directory: Path) -> Lab:
 
 def _check_together(lab: Lab, text: str, where: str) -> None:
     """Conditions between keys, which no single key can break."""
+    for location, problem in _problems(lab):
+        raise LabError(f"{where}:{line_of(text, location)}: {problem}")
+
+
+def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
+    editable = ("files", "editable")
     both = set(lab.files.editable) & set(lab.files.frozen)
-    protected = {LAB_FILE, "program.md", lab.researcher.backlog} & set(lab.files.editable)
-    problems = [
-        (("files", "editable"), f"{', '.join(sorted(both))} is both editable and frozen")
-        if both
-        else None,
-        (
-            ("files", "editable"),
-            f"{', '.join(sorted(protected))} belongs to the person; take it out",
-        )
-        if protected
-        else None,
-        (("trial", "holdout"), "a holdout needs an evaluator: add `evaluate`")
-        if lab.trial.holdout and not lab.trial.evaluate
-        else None,
-        (("budget", "timeout"), "timeout is shorter than the budget's seconds")
-        if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds
-        else None,
-    ]
-    for problem in problems:
-        if problem:
-            raise LabError(f"{where}:{line_of(text, problem[0])}: {problem[1]}")
+    if both:
+        yield editable, f"{', '.join(sorted(both))} is both editable and frozen"
+    protected = {LAB_FILE, PROGRAM_FILE, lab.researcher.backlog} & set(lab.files.editable)
+    if protected:
+        yield editable, f"{', '.join(sorted(protected))} belongs to the person; take it out"
+    if lab.trial.holdout and not lab.trial.evaluate:
+        yield ("trial", "holdout"), "a holdout needs an evaluator: add `evaluate`"
+    if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds:
+        yield ("budget", "timeout"), "timeout is shorter than the budget's seconds"
+    for name, guard in lab.guards.items():
+        if guard.weight is not None and name != LINES_CHANGED:
+            yield ("guards", name), f"only {LINES_CHANGED} can have a weight"
+    for name, parameter in lab.space.items():
+        if parameter.low >= parameter.high:
+            yield ("space", name, "low"), "low must be less than high"
+        if parameter.log and parameter.low <= 0:
+            yield ("space", name, "low"), "a logarithmic scale needs low > 0"
 
 
 def _first_error(text: str, where: str, error: ValidationError) -> str:
@@ -263,9 +281,11 @@ def _known_keys(location: tuple[str, ...]) -> list[str]:
     model: Any = Lab
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
-        annotation = field.annotation if field else None
-        model = annotation if hasattr(annotation, "model_fields") else Guard
-    return list(model.model_fields)
+        if field is not None:  # a table, or a table of tables: dict[Name, Table]
+            model = field.annotation
+        elif arguments := get_args(model):
+            model = arguments[-1]
+    return list(getattr(model, "model_fields", {}))
 
 
 def line_of(text: str, location: tuple[str, ...]) -> int:

@@ -47,6 +47,11 @@ class Tally:
         """Remember where this session began."""
         self.standing, self._before = standing, standing.experiments
 
+    def opening(self, experiment: Experiment) -> bool:
+        """Whether this is the baseline, being measured for the first time."""
+        known = self.standing is not None and self.standing.has_baseline
+        return experiment.number == 0 and not known
+
     def rate(self) -> float | None:
         """Experiments an hour in this session; None before the first."""
         done = self.standing.experiments - self._before if self.standing else 0
@@ -83,7 +88,7 @@ def verdict_line(experiment: Experiment, standing: Standing) -> Text:
     """One experiment in one line."""
     verdict = experiment.verdict
     assert verdict is not None
-    values = standing.values(experiment.id)
+    values = verdict.evidence.values
     score = f"{average(values):.5f}" if values else "-" * 7
     reason = harmless(verdict.reason).splitlines()[0] if verdict.reason else ""
     return Text.assemble(
@@ -117,7 +122,7 @@ class PlainLines:
         match event:
             case Started(standing):
                 self._tally.start(standing)
-            case TrialEnded(experiment, result) if experiment.number == 0:
+            case TrialEnded(experiment, result) if self._tally.opening(experiment):
                 words = harmless(result.detail) or str(result.state)
                 if result.measurement is not None:
                     words = f"{result.measurement.metric:.5f}"
@@ -192,7 +197,7 @@ class LivePanel:
             self._curve.append(pulse.point)
 
     def _baseline_line(self, experiment: Experiment, state: TrialState, detail: str) -> None:
-        if experiment.number == 0 and self._tally.standing is not None:
+        if self._tally.standing is not None and self._tally.opening(experiment):
             values = self._tally.standing.values(experiment.id)
             measured = state is TrialState.MEASURED and values
             self._console.print(

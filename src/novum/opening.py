@@ -17,7 +17,7 @@ from novum.judge.policies import judge_named
 from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
 from novum.records import Outcome
-from novum.repo import Repo, branch_ref
+from novum.repo import Repo, branch_ref, experiments_ref
 from novum.standing import Standing
 from novum.worktree import Worktree
 
@@ -58,11 +58,17 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
     ]
     tracked = repo.entries(repo.head())
     found += [
-        f"{path} is named in lab.toml, but is not tracked by git; run: git add {path}"
-        for path in (*lab.files.editable, *lab.files.frozen)
+        f"{path} belongs to the lab, but is not tracked by git; run: git add {path}"
+        for path in (LAB_FILE, *lab.files.editable, *lab.files.frozen)
         if path not in tracked
     ]
     commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout, lab.trial.prepare)
+    words = {word for command in commands for word in command or ()}
+    found += [
+        f"{word} is part of a command in lab.toml, but is not tracked by git; run: git add {word}"
+        for word in sorted(words - tracked.keys() - {*lab.files.editable, *lab.files.frozen})
+        if repo.has_untracked(word)
+    ]
     missing = {
         command[0]
         for command in commands
@@ -111,6 +117,9 @@ def begin(
     """
     lab = read_lab(directory)
     require_startable(lab, repo, edited=edited)
+    timeout = lab.budget.timeout
+    if timeout is not None and wish.seconds is not None and wish.seconds > timeout:
+        raise UsageError(f"--seconds {wish.seconds:g} is more than the lab's timeout, {timeout:g}")
     tag = _free_tag(repo, ledger) if wish.tag is None else _checked_tag(wish.tag, repo, ledger)
     settings = {
         "seconds": wish.seconds or lab.budget.seconds,
@@ -120,6 +129,14 @@ def begin(
     parts_for(lab, settings, directory)  # names that do not exist are found before a campaign is
     text = (directory / LAB_FILE).read_text(encoding="utf-8")
     return ledger.start_campaign(tag, text, settings, repo.head(), place.facts())
+
+
+def baseline_failed(ledger: Ledger, campaign: Campaign) -> bool:
+    """Whether a campaign can never go on, because there is nothing to compare with."""
+    baseline = ledger.experiment(campaign.id, 0)
+    if baseline is None or baseline.verdict is None:
+        return False
+    return baseline.verdict.outcome is not Outcome.KEEP
 
 
 def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
@@ -135,14 +152,15 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
             "cannot be compared with them; start another: novum run --tag NAME --seconds "
             f"{wish.seconds:g}"
         )
-    baseline = ledger.experiment(campaign.id, 0)
-    if baseline is not None and baseline.verdict and baseline.verdict.outcome is not Outcome.KEEP:
+    if baseline_failed(ledger, campaign):
         raise UsageError(
             f"the baseline of campaign {campaign.tag} failed; mend the lab, commit, and start "
             "another: novum run"
         )
     settings = dict(campaign.settings)
-    settings["researcher"] = wish.researcher or settings["researcher"]
+    if wish.researcher is not None:
+        plugins.load("novum.researchers", wish.researcher)
+        settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
     done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
     if settings["target"] is not None and done >= settings["target"]:
@@ -203,10 +221,28 @@ def _dataset(
     return dataset
 
 
+def _in_use(tag: str, repo: Repo, ledger: Ledger) -> bool:
+    """Whether a campaign, a branch, or experiments of a ledger that is gone have this tag."""
+    return (
+        ledger.campaign(tag) is not None
+        or repo.target(branch_ref(tag)) is not None
+        or repo.has_refs_below(experiments_ref(tag))
+    )
+
+
+def _require_room_for_branches(repo: Repo) -> None:
+    if repo.target("refs/heads/autoresearch") is not None:
+        raise UsageError(
+            "a branch called autoresearch is in the way of autoresearch/TAG; rename it: "
+            "git branch -m autoresearch OTHER"
+        )
+
+
 def _checked_tag(tag: str, repo: Repo, ledger: Ledger) -> str:
     if not TAG.fullmatch(tag):
         raise UsageError(f"`{tag}` cannot be a tag; use letters, digits, - and _, such as nov23")
-    if ledger.campaign(tag) is not None or repo.target(branch_ref(tag)) is not None:
+    _require_room_for_branches(repo)
+    if _in_use(tag, repo, ledger):
         raise UsageError(
             f"the tag {tag} is in use (branch autoresearch/{tag}); choose another with --tag"
         )
@@ -215,9 +251,10 @@ def _checked_tag(tag: str, repo: Repo, ledger: Ledger) -> str:
 
 def _free_tag(repo: Repo, ledger: Ledger) -> str:
     """Today's date, as autoresearch names its runs: nov23, then nov23-2, and so on."""
+    _require_room_for_branches(repo)
     today = time.strftime("%b%d").lower()
     tag, count = today, 1
-    while ledger.campaign(tag) is not None or repo.target(branch_ref(tag)) is not None:
+    while _in_use(tag, repo, ledger):
         count += 1
         tag = f"{today}-{count}"
     return tag

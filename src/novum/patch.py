@@ -1,6 +1,7 @@
 """Edits and diffs: what a proposal changes, and a refusal of what it may not."""
 
 import difflib
+import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,12 +40,22 @@ def apply_edits(files: Files, edits: Sequence[Edit], editable: Collection[str]) 
         if edit.path not in editable:
             allowed = ", ".join(sorted(editable))
             raise PatchError(f"{edit.path} may not be edited; editable: {allowed}")
+        if not _is_text(edit.replace):
+            raise PatchError(f"{edit.path}: the new text cannot be written as UTF-8")
         before = changed.get(edit.path, files.get(edit.path))
         changed[edit.path] = edit.replace if edit.search is None else _replaced(edit, before)
     changed = {path: text for path, text in changed.items() if files.get(path) != text}
     if not changed:
         raise PatchError("the change leaves every file as it was")
     return {**files, **changed}
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _replaced(edit: Edit, before: str | None) -> str:
@@ -75,7 +86,7 @@ def edits_between(before: Files, after: Files) -> tuple[Edit, ...]:
 
 
 def _edits_of_file(path: str, old: str, new: str) -> list[Edit]:
-    lines, changed = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    lines, changed = _lines(old), _lines(new)
     matcher = difflib.SequenceMatcher(None, lines, changed, autojunk=False)
     edits = [
         _unique_edit(path, lines, changed, codes[1:])
@@ -104,6 +115,11 @@ def _unique_edit(
     return Edit(path, text, "".join(changed))
 
 
+def _lines(text: str) -> list[str]:
+    """Lines as git sees them: a line feed ends one, and nothing else does."""
+    return list(io.StringIO(text, newline="\n"))
+
+
 def diff(before: Files, after: Files) -> Diff:
     """The unified diff between two states of the same files."""
     text = ""
@@ -123,8 +139,8 @@ def _file_diff(path: str, old: str | None, new: str | None) -> list[str]:
     source = "/dev/null" if old is None else f"a/{path}"
     target = "/dev/null" if new is None else f"b/{path}"
     lines = difflib.unified_diff(
-        (old or "").splitlines(keepends=True),
-        (new or "").splitlines(keepends=True),
+        _lines(old or ""),
+        _lines(new or ""),
         source,
         target,
     )

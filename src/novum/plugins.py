@@ -33,7 +33,8 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  the caller knows the ro
             return getattr(importlib.import_module(module), attribute)
         for point in entry_points(group=group, name=name):
             return point.load()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise UsageError(f"{role} `{name}` cannot be loaded: {error}") from None
+    except Exception as error:  # a module of somebody else's may raise anything
+        kind = type(error).__name__
+        raise UsageError(f"{role} `{name}` cannot be loaded: {kind}: {error}") from None
     known = ", ".join(names(group)) or "none; is Novum installed? (pip install -e .)"
     raise UsageError(f"no {role} is called `{name}`; known: {known}, or package.module:Class")

@@ -5,7 +5,9 @@ working tree and remotes are read, never written.
 """
 
 import subprocess
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pygit2
 
 from novum.errors import RepoError, UsageError
 
+LOCK_CHECKS, LOCK_PAUSE = 20, 0.1  # seconds between looks at a lock that may be stale
 BRANCH_PREFIX = "refs/heads/autoresearch/"
 
 
@@ -29,9 +32,14 @@ def branch_ref(tag: str) -> str:
     return BRANCH_PREFIX + tag
 
 
+def experiments_ref(tag: str) -> str:
+    """What the names of a campaign's own refs begin with."""
+    return f"refs/novum/{tag}"
+
+
 def experiment_ref(tag: str, number: int) -> str:
     """The full name of the ref that keeps an experiment's commit alive."""
-    return f"refs/novum/{tag}/{number:05d}"
+    return f"{experiments_ref(tag)}/{number:05d}"
 
 
 class Repo:
@@ -47,7 +55,9 @@ class Repo:
         pygit2.settings.enable_fsync_gitdir(True)
         try:
             self._git = pygit2.Repository(str(self.directory))
-        except pygit2.GitError:
+        except pygit2.GitError as error:
+            if (self.directory / ".git").exists():
+                raise UsageError(f"git cannot open {directory}: {error}") from None
             raise UsageError(
                 f"{directory} is not a git repository; in it, run: "
                 "git init && git add -A && git commit -m start"
@@ -61,8 +71,10 @@ class Repo:
 
     @property
     def git_dir(self) -> Path:
-        """The repository's git directory."""
-        return Path(self._git.path)
+        """The repository's git directory, the same from all of its linked worktrees."""
+        own = Path(self._git.path)
+        pointer = own / "commondir"
+        return (own / pointer.read_text().strip()).resolve() if pointer.is_file() else own
 
     def head(self) -> str:
         """The commit that the person has checked out."""
@@ -79,6 +91,11 @@ class Repo:
         untracked = pygit2.enums.FileStatus.WT_NEW | pygit2.enums.FileStatus.IGNORED
         status = self._git.status(untracked_files="no", ignored=False)
         return sorted(path for path, flags in status.items() if flags and not flags & untracked)
+
+    def has_untracked(self, path: str) -> bool:
+        """Whether there is such a file of the person's that git neither tracks nor ignores."""
+        inside = not Path(path).is_absolute() and (self.directory / path).is_file()
+        return inside and not self._git.path_is_ignored(path)
 
     def entries(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit by path.
@@ -193,11 +210,13 @@ class Repo:
         if now == new:
             return
         if now != expected:
+            back = f"{ref} {expected}" if expected else f"-d {ref}"
             raise RepoError(
                 f"{ref} was moved by somebody else: it is at {(now or 'nothing')[:10]}, "
                 f"expected {(expected or 'nothing')[:10]}; "
-                f"put it back with: git update-ref {ref} {expected or ''}"
+                f"put it back with: git update-ref {back}"
             )
+        self._clear_stale_lock(ref)
         try:
             if found is None:
                 self._git.references.create(ref, new, force=False)
@@ -205,6 +224,19 @@ class Repo:
                 found.set_target(new)  # libgit2 compares with the value that was read above
         except (pygit2.GitError, ValueError, OSError) as error:
             raise RepoError(f"{ref} could not be moved: {error}") from None
+
+    def _clear_stale_lock(self, ref: str) -> None:
+        """Remove a lock on our own ref that a killed process left; a live one lasts moments."""
+        lock = self.git_dir / f"{ref}.lock"
+        for _ in range(LOCK_CHECKS):
+            if not lock.exists():
+                return
+            time.sleep(LOCK_PAUSE)
+        lock.unlink(missing_ok=True)
+
+    def has_refs_below(self, prefix: str) -> bool:
+        """Whether any ref's name begins with `prefix` and a slash."""
+        return any(name.startswith(f"{prefix}/") for name in self._git.references)
 
     def tidy(self) -> None:
         """Pack refs and loose objects, so that a long campaign stays fast and small.
@@ -215,9 +247,10 @@ class Repo:
             ["pack-refs", "--all"],
             ["repack", "-d", "-q", "--no-write-bitmap-index"],
         ):
-            subprocess.run(
-                ["git", *arguments], cwd=self.directory, capture_output=True, check=False
-            )
+            with suppress(OSError):
+                subprocess.run(
+                    ["git", *arguments], cwd=self.directory, capture_output=True, check=False
+                )
 
     def _commit(self, commit: str) -> pygit2.Commit:
         try:

@@ -1,7 +1,7 @@
 """A person's session with a campaign: its screen, its signals, and how it ends."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,15 +11,17 @@ from rich.console import Console
 
 from novum import opening
 from novum.campaign import Machine, Stop, Stopped
-from novum.errors import UsageError
+from novum.errors import PatchError, UsageError
 from novum.export import ResultsFile
-from novum.lab import read_lab
+from novum.lab import parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
 from novum.live import LivePanel, PlainLines
 from novum.opening import Wish
-from novum.patch import edits_between
+from novum.patch import apply_edits, edits_between
+from novum.records import Edit
 from novum.repo import Repo
 from novum.report import write_report
+from novum.standing import Standing
 from novum.views import keeps_table, plain_console
 
 Screen = LivePanel | PlainLines
@@ -40,15 +42,13 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         console = plain_console()
         console.print(_headline(campaign, lab.budget.seconds))
         with _screen(console, target) as screen:
+            table = ResultsFile(ledger)
             machine = opening.assemble(
-                directory,
-                repo,
-                ledger,
-                campaign,
-                [ResultsFile(ledger), screen],
-                screen.notice,
+                directory, repo, ledger, campaign, [table, screen], screen.notice
             )
             stopped = _run(machine, target, screen)
+            if table.problem:
+                screen.notice(table.problem)
         _farewell(console, directory, ledger, campaign, stopped=stopped)
 
 
@@ -88,9 +88,10 @@ def try_edits(directory: Path, message: str) -> str:
             ledger.ask("proposal", body)
             return "handed to the running campaign, as its next experiment; see: novum log"
         with ledger.lock():
-            campaign = ledger.campaign() or opening.begin(
-                directory, repo, ledger, Wish(), edited=True
-            )
+            campaign = ledger.campaign()
+            if campaign is None or opening.baseline_failed(ledger, campaign):
+                campaign = opening.begin(directory, repo, ledger, Wish(), edited=True)
+            _require_applicable(repo, ledger, campaign, edits)
             request = ledger.ask("proposal", body)
             return _try(directory, repo, ledger, campaign, request)
 
@@ -112,7 +113,26 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
             except Stopped:
                 return f"stopped; it goes on with: novum resume {directory}"
     taken = ledger.request(request)
-    return f"{taken.answer if taken else 'nothing'} of campaign {campaign.tag}; see: novum show"
+    answer = (taken and taken.answer) or "experiment ?"
+    number = answer.removeprefix("experiment ")
+    return f"{answer} of campaign {campaign.tag}; see: novum show {directory} {number}"
+
+
+def _require_applicable(
+    repo: Repo, ledger: Ledger, campaign: Campaign, edits: Sequence[Edit]
+) -> None:
+    """Refuse edits that do not fit the code that the campaign has reached, before anything runs."""
+    lab = parse_lab(campaign.lab)
+    standing = Standing.read(ledger, lab, campaign)
+    commit = standing.incumbent.commit if standing.has_baseline else None
+    files = repo.files(commit or campaign.start_commit, lab.files.editable)
+    try:
+        apply_edits(files, edits, lab.files.editable)
+    except PatchError as error:
+        raise PatchError(
+            f"{error}: the campaign has moved on; merge autoresearch/{campaign.tag} into your "
+            "branch, make the edit again, and try again"
+        ) from None
 
 
 def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:
@@ -130,9 +150,10 @@ def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:
 def report(directory: Path, ledger: Ledger, campaign: Campaign, out: Path | None) -> list[Path]:
     """Write the report; by default into a folder of the lab that git does not see."""
     if out is None:
-        out = directory / "report"
-        out.mkdir(exist_ok=True)
-        (out / ".gitignore").write_text("*\n")
+        reports = directory / "report"
+        out = reports / campaign.tag
+        out.mkdir(parents=True, exist_ok=True)
+        (reports / ".gitignore").write_text("*\n")
     return write_report(ledger, campaign, out)
 
 
@@ -142,7 +163,7 @@ def _headline(campaign: Campaign, default: float) -> str:
     if seconds != default:
         words += f" (the lab's own default is {default:g} s)"
     target = campaign.settings["target"]
-    words += f", {target} experiments" if target else ", until you stop it"
+    words += f", {target} experiments" if target else ", until you stop it or ideas run out"
     return words + f", proposed by {campaign.settings['researcher']}"
 
 
@@ -155,7 +176,11 @@ def _farewell(
     if stopped:
         console.print(f"stopped; go on with: novum resume {directory}", soft_wrap=True)
     else:
-        console.print(f"finished; the kept code is on branch autoresearch/{campaign.tag}")
+        console.print(
+            f"finished; the kept code is on branch autoresearch/{campaign.tag}; for more: "
+            f"novum resume {directory} --experiments N",
+            soft_wrap=True,
+        )
 
 
 def _screen(console: Console, target: int | None) -> Screen:

@@ -34,18 +34,21 @@ class Standing:
     recent: deque[Experiment] = field(default_factory=lambda: deque(maxlen=RECENT))
     noise: Noise = field(default_factory=Noise)
     belief: Belief | None = None
+    baseline: Belief | None = None  # what was last believed of it while it was the incumbent
+    overtime: float = 0.0  # the most that the baseline used past its budget, on the budget's clock
+    _first: int = 0  # the baseline's id
     _values: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, ledger: Ledger, lab: Lab, campaign: Campaign) -> "Standing":
         """The standing of a campaign, from the ledger alone."""
         standing = cls(lab, campaign)
-        for trial in ledger.all_trials(campaign.id):
-            standing.add_trial(trial)
         for experiment in ledger.experiments(campaign.id):
             standing.open(experiment)
             if experiment.verdict is not None:
                 standing.close(experiment)
+        for trial in ledger.all_trials(campaign.id):
+            standing.add_trial(trial)
         return standing
 
     @property
@@ -61,10 +64,9 @@ class Standing:
     @property
     def gain(self) -> float:
         """How much better the incumbent is believed to be than the baseline; better is positive."""
-        first = self.keeps[0].belief if self.keeps else None
-        if first is None or self.belief is None:
+        if len(self.keeps) < 2 or self.baseline is None or self.belief is None:
             return 0.0
-        return self.oriented(self.belief.mean - first.mean)
+        return self.oriented(self.belief.mean - self.baseline.mean)
 
     def oriented(self, difference: float) -> float:
         """A difference of the metric, turned so that better is positive."""
@@ -87,10 +89,14 @@ class Standing:
             before = self.values(trial.experiment)
             after = (*before, trial.measurement.metric)
             self._values[trial.experiment] = after
+            if trial.experiment == self._first:
+                self.overtime = max(self.overtime, trial.timing.overtime)
             self.noise = _regrouped(self.noise, before, after)
 
     def open(self, experiment: Experiment) -> None:
         """Take in a proposal."""
+        if experiment.number == 0:
+            self._first = experiment.id
         self.next_number = max(self.next_number, experiment.number + 1)
         if experiment.proposal.key:
             self.tried.add(experiment.proposal.key)
@@ -100,10 +106,12 @@ class Standing:
         verdict = experiment.verdict
         assert verdict is not None
         self.recent.append(experiment)
-        if experiment.belief is not None:
-            self.belief = experiment.belief
         if verdict.outcome is Outcome.KEEP:
             self.keeps.append(experiment)
+        if experiment.belief is not None:
+            self.belief = experiment.belief
+            if len(self.keeps) == 1:
+                self.baseline = experiment.belief
         if experiment.number == 0:
             return
         if experiment.commit is not None:

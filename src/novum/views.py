@@ -39,7 +39,7 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
     facts: Facts = {
         "campaign": campaign.tag,
         "branch": f"autoresearch/{campaign.tag}",
-        "state": "running" if running else campaign.state,
+        "state": "running" if running else {"open": "stopped"}.get(campaign.state, campaign.state),
         "metric": standing.lab.metric.name,
         "direction": standing.lab.metric.direction,
         "self_reported": standing.lab.self_reported,
@@ -57,7 +57,7 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "trial": _running_trial(ledger, campaign) if running else None,
     }
     if standing.has_baseline and standing.belief is not None:
-        first = standing.keeps[0].belief
+        first = standing.baseline
         facts["baseline"] = {"mean": first.mean, "sd": first.sd} if first else None
         facts["incumbent"] = {
             "experiment": standing.incumbent.number,
@@ -111,7 +111,13 @@ def status_view(facts: Facts) -> RenderableType:
         ]
     if rate:
         share = facts["trial_share"]
-        rows.append(("rate", f"{rate:.1f} experiments an hour, {share:.0%} of it in trials"))
+        rounded = f"{rate:.{1 if rate < 100 else 0}f}"
+        rows.append(
+            (
+                "rate",
+                f"{rounded} experiments an hour, {share:.0%} of it in trials",
+            )
+        )
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if facts["self_reported"]:
@@ -131,17 +137,13 @@ def _trial_words(trial: Facts, seconds: float) -> str:
 
 def log_facts(ledger: Ledger, campaign: Campaign, last: int | None) -> list[Facts]:
     """The experiments of a campaign, oldest first."""
-    return [_row(ledger, experiment) for experiment in ledger.experiments(campaign.id, last=last)]
+    return [_row(experiment) for experiment in ledger.experiments(campaign.id, last=last)]
 
 
-def _row(ledger: Ledger, experiment: Experiment) -> Facts:
+def _row(experiment: Experiment) -> Facts:
     verdict = experiment.verdict
     evidence = verdict.evidence if verdict else None
-    values = tuple(
-        trial.measurement.metric
-        for trial in ledger.trials(experiment.id)
-        if trial.measurement is not None and trial.split == "validation"
-    )
+    values = evidence.values if evidence else ()
     return {
         "experiment": experiment.number,
         "title": experiment.proposal.title,
@@ -185,7 +187,7 @@ def show_facts(ledger: Ledger, experiment: Experiment) -> Facts:
     """One experiment with everything that is known of it."""
     proposal, verdict = experiment.proposal, experiment.verdict
     evidence = verdict.evidence if verdict else None
-    return _row(ledger, experiment) | {
+    return _row(experiment) | {
         "hypothesis": proposal.hypothesis,
         "expected": proposal.expected,
         "source": proposal.source,

@@ -8,6 +8,7 @@ tells what the trial changed. Content is read again only where the remembered fa
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from novum.repo import Entry, Repo
 Signature = tuple[int, int, int, int, int]
 LINK = 0o120000
 PLAIN = 0o100644
+DIRECTORY = 0o755
 
 
 class Worktree:
@@ -24,7 +26,7 @@ class Worktree:
     def __init__(self, repo: Repo, directory: Path) -> None:
         self.directory = directory
         self._repo = repo
-        self._commit: str | None = None
+        self._commit: str | None = None  # None: what the directory holds is not known
         self._edited: dict[str, bytes] = {}
         self._wanted: dict[str, Entry] = {}
         self._seen: dict[str, Signature] = {}
@@ -33,7 +35,11 @@ class Worktree:
         self._unsure: set[str] = set()
 
     def fill(self, commit: str, files: Mapping[str, str] | None = None) -> None:
-        """Make the directory hold the commit's files, some replaced by `files`, and no others."""
+        """Make the directory hold the commit's files, some replaced by `files`, and no others.
+
+        Raises:
+            OSError: if the disk does not take them; the next call starts afresh.
+        """
         edited = {path: text.encode("utf-8") for path, text in (files or {}).items()}
         if self._commit is None:
             self._start_over(commit, edited)
@@ -41,41 +47,43 @@ class Worktree:
         changed = self._repo.changed_entries(self._commit, commit)
         for path in {*self._edited, *edited} - changed.keys():
             changed[path] = self._repo.entry(commit, path)
-        self._commit, self._edited = commit, edited
-        for path, entry in changed.items():
+        self._commit, self._edited = None, edited
+        for path in changed:
             self._remove(path)
+        self._drop_empty(changed)
+        for path, entry in changed.items():
             if path in edited:
                 self._write(path, entry or Entry("", PLAIN))
             elif entry is not None:
                 self._write(path, entry)
-        self._drop_empty(changed)
-
-    def _drop_empty(self, paths: Iterable[str]) -> None:
-        """Remove directories that git would not have, because their last file is gone."""
-        needed = self._directories()
-        for path in paths:
-            while (path := path.rpartition("/")[0]) and path not in needed:
-                _erase(self.directory / path)
+        self._commit = commit
 
     def restore(self) -> list[str]:
         """Undo what a trial did to the files; returns the commit's files that it had changed.
 
         Files that the trial added are removed, and are not reported: a program may leave files.
         """
-        assert self._commit is not None, "fill() comes first"
+        commit = self._commit
+        assert commit is not None, "fill() comes first"
         try:
+            if self.directory.is_symlink() or not self.directory.is_dir():
+                raise NotADirectoryError(str(self.directory))
             return self._repair()
-        except OSError:  # directories made unreadable, names too long to handle one by one
+        except (OSError, RecursionError):  # too deep, locked in odd ways, or gone altogether
             damaged = [path for path in self._wanted if not self._is_intact(path)]
-            self._start_over(self._commit, self._edited)
+            self._start_over(commit, self._edited)
             return damaged
 
     def _repair(self) -> list[str]:
+        needed = self._directories()
+        self._unlock(needed)
         found: dict[str, Signature] = {}
         directories: list[str] = []
         self._scan("", found, directories)
         for path in found.keys() - self._wanted.keys():
             self._remove(path)
+        for path in sorted(set(directories) - needed, reverse=True):
+            _erase(self.directory / path)
         damaged: list[str] = []
         unsure, self._unsure = self._unsure, set()
         for path, entry in list(self._wanted.items()):
@@ -85,34 +93,57 @@ class Worktree:
                 damaged.append(path)
                 self._remove(path)
                 self._write(path, entry)
-            else:
-                self._seen[path] = _signature(os.lstat(self.directory / path))
-        needed = self._directories()
-        for path in sorted(set(directories) - needed - self._wanted.keys(), reverse=True):
-            _erase(self.directory / path)
+            elif found[path] != self._seen[path]:
+                self._settle(path, entry)
         return damaged
 
+    def _unlock(self, needed: Iterable[str]) -> None:
+        """Give the directories their permissions back, from the top down."""
+        for path in ["", *sorted(needed)]:
+            directory = self.directory / path
+            try:
+                mode = os.lstat(directory).st_mode
+            except OSError:
+                continue
+            if stat.S_ISDIR(mode) and stat.S_IMODE(mode) != DIRECTORY:
+                directory.chmod(DIRECTORY)
+
     def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
-        self._commit, self._edited = commit, edited
+        self._commit, self._edited = None, edited
         _erase(self.directory)
         self.directory.mkdir(parents=True)
+        self.directory.chmod(DIRECTORY)
         self._wanted, self._seen, self._unsure = {}, {}, set()
         entries = {path: Entry("", PLAIN) for path in edited} | self._repo.entries(commit)
         for path, entry in entries.items():
             self._write(path, entry)
+        self._commit = commit
 
     def _write(self, path: str, entry: Entry) -> None:
         target = self.directory / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_directory(path.rpartition("/")[0])
         content = self._content(path, entry)
         if entry.mode == LINK:
             target.symlink_to(content.decode("utf-8", "surrogateescape"))
         else:
             target.write_bytes(content)
-            target.chmod(0o755 if entry.mode & 0o111 else 0o644)
         self._wanted[path] = entry
-        self._seen[path] = _signature(os.lstat(target))
+        self._settle(path, entry)
         self._unsure.add(path)
+
+    def _settle(self, path: str, entry: Entry) -> None:
+        """Give a file its permissions, and remember what it looks like."""
+        target = self.directory / path
+        if entry.mode != LINK:
+            target.chmod(_permissions(entry))
+        self._seen[path] = _signature(os.lstat(target))
+
+    def _make_directory(self, path: str) -> None:
+        directory = self.directory / path
+        if not directory.is_dir():
+            self._make_directory(path.rpartition("/")[0])
+            directory.mkdir()
+            directory.chmod(DIRECTORY)
 
     def _content(self, path: str, entry: Entry) -> bytes:
         edited = self._edited.get(path)
@@ -121,35 +152,38 @@ class Worktree:
     def _remove(self, path: str) -> None:
         self._wanted.pop(path, None)
         target = self.directory / path
-        if target.is_dir() and not target.is_symlink():
-            _erase(target)
-        else:
-            target.unlink(missing_ok=True)
+        try:
+            if target.is_dir() and not target.is_symlink():
+                _erase(target)
+            else:
+                target.unlink(missing_ok=True)
+        except NotADirectoryError:
+            pass  # what should be its directory is a file, so it is not there
 
     def _is_intact(self, path: str) -> bool:
+        """Whether a file is what git would call unchanged: kind, executable bit and content."""
         entry, target = self._wanted[path], self.directory / path
         try:
             facts = os.lstat(target)
-            if entry.mode == LINK:
-                is_link = stat.S_ISLNK(facts.st_mode)
-                return is_link and os.fsencode(target.readlink()) == self._content(path, entry)
-            executable = bool(facts.st_mode & 0o100)
-            if not stat.S_ISREG(facts.st_mode) or executable != bool(entry.mode & 0o111):
-                return False
             content = self._content(path, entry)
+            if entry.mode == LINK:
+                return stat.S_ISLNK(facts.st_mode) and os.fsencode(target.readlink()) == content
+            runs = bool(facts.st_mode & 0o100)
+            if not stat.S_ISREG(facts.st_mode) or runs != bool(_permissions(entry) & 0o100):
+                return False
+            target.chmod(_permissions(entry))
             return facts.st_size == len(content) and target.read_bytes() == content
         except OSError:
             return False
 
     def _scan(self, prefix: str, files: dict[str, Signature], directories: list[str]) -> None:
-        with os.scandir(self.directory / prefix) as items:
-            for item in items:
-                path = f"{prefix}/{item.name}" if prefix else item.name
-                if item.is_dir(follow_symlinks=False):
-                    directories.append(path)
-                    self._scan(path, files, directories)
-                else:
-                    files[path] = _signature(item.stat(follow_symlinks=False))
+        for item in _entries(self.directory / prefix):
+            path = f"{prefix}/{item.name}" if prefix else item.name
+            if item.is_dir(follow_symlinks=False):
+                directories.append(path)
+                self._scan(path, files, directories)
+            else:
+                files[path] = _signature(item.stat(follow_symlinks=False))
 
     def _directories(self) -> set[str]:
         """The directories that the commit's files lie in."""
@@ -159,24 +193,44 @@ class Worktree:
                 found.add(path)
         return found
 
+    def _drop_empty(self, paths: Iterable[str]) -> None:
+        """Remove directories that git would not have, because their last file is gone."""
+        needed = self._directories()
+        for path in paths:
+            while (path := path.rpartition("/")[0]) and path not in needed:
+                self._remove(path)
+
+
+def _permissions(entry: Entry) -> int:
+    return 0o755 if entry.mode & 0o111 else 0o644
+
 
 def _signature(facts: os.stat_result) -> Signature:
     return (facts.st_ino, facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
+def _entries(directory: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as items:
+            return list(items)
+    except PermissionError:
+        directory.chmod(0o700)
+        with os.scandir(directory) as items:
+            return list(items)
+
+
 def _erase(directory: Path) -> None:
-    """Remove a tree that may have been made hard to remove."""
-
-    def unlock(function: object, path: str, error: object) -> None:
-        parent = Path(path).parent
-        parent.chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            Path(path).chmod(0o700)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            Path(path).unlink(missing_ok=True)
-
+    """Remove a tree, also one that was made hard to remove."""
     if directory.is_symlink() or directory.is_file():
         directory.unlink()
-    elif directory.exists():
-        shutil.rmtree(directory, onerror=unlock)
+        return
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError):
+        # Locked, or deeper than a path can name: the system's own tools know how.
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(directory)], capture_output=True, check=False)
+        if directory.exists():
+            raise

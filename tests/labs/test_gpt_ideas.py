@@ -18,6 +18,7 @@ import pytest
 
 LAB = Path(__file__).parents[2] / "src" / "novum" / "labs" / "gpt"
 SOURCE = (LAB / "train.py").read_text(encoding="utf-8")
+PREPARE = compile((LAB / "prepare.py").read_text(encoding="utf-8"), "prepare.py", "exec")
 IDEAS = tomllib.loads((LAB / "ideas.toml").read_text(encoding="utf-8"))["idea"]
 KINDS = {"architecture", "optimiser", "schedule", "initialisation", "regularisation", "data"}
 ORDERS = range(6)
@@ -94,8 +95,7 @@ def small_prepare(torch):
     """The lab's own prepare.py, with random bytes for text and a smaller shape to trace."""
     prepare = types.ModuleType("prepare")
     prepare.__file__ = str(LAB / "prepare.py")
-    exec(compile((LAB / "prepare.py").read_text(encoding="utf-8"), "prepare.py", "exec"),
-         prepare.__dict__)  # fmt: skip
+    exec(PREPARE, prepare.__dict__)
     data = prepare.Data.__new__(prepare.Data)
     noise = torch.randint(1, 256, (50_000,), generator=torch.Generator().manual_seed(0))
     data.tokens, data.vocab_size, data.bytes_per_token = noise.to(torch.uint8), 256, 1.0
@@ -107,7 +107,7 @@ def small_prepare(torch):
 
 @pytest.fixture
 def trial(tmp_path, monkeypatch):
-    """Runs a version of train.py for a few steps; gives the lines of progress."""
+    """Runs a version of train.py, half as wide, for a few steps; gives the lines of progress."""
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -125,7 +125,8 @@ def trial(tmp_path, monkeypatch):
         monkeypatch.setenv("NOVUM_ARTIFACTS", str(tmp_path / "artifacts"))
         monkeypatch.setenv("NOVUM_PROGRESS", str(progress))
         train = types.ModuleType("train")
-        exec(compile(source, "train.py", "exec"), train.__dict__)
+        narrow = source.replace("64 * DEPTH", "32 * DEPTH").replace("96 * DEPTH", "48 * DEPTH")
+        exec(compile(narrow, "train.py", "exec"), train.__dict__)
         ticks = itertools.count()
         train.clock = lambda: next(ticks) / steps
         train.main()

@@ -8,7 +8,8 @@ campaign is continued by running the loop again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from novum.briefing import Briefing
 from novum.campaign.bench import Bench, Stop
@@ -20,7 +21,7 @@ from novum.judge import Belief, Judge, Next
 from novum.lab import Lab
 from novum.ledger import Experiment, Ledger, Request, Trial
 from novum.patch import Diff, apply_edits, diff
-from novum.records import Edit, Outcome, Proposal, TrialState, Verdict
+from novum.records import Edit, Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
 from novum.researchers import Researcher
 from novum.runners import Runner
@@ -72,19 +73,23 @@ class Machine:
             Stopped: if the person asked to stop.
             CampaignError: if the baseline fails, or the place does.
         """
-        self._recover()
-        while experiments is None or self._standing.experiments < experiments:
-            experiment = self._next(self._parts.researcher)
-            if experiment is None:
-                break
-            self._work_on(experiment)
+        with closing(self._bench):
+            self._recover()
+            while experiments is None or self._standing.experiments < experiments:
+                experiment = self._next(self._parts.researcher)
+                if experiment is None:
+                    name = self._parts.researcher.name
+                    self._tell(Notice(f"the researcher ({name}) has nothing more to propose"))
+                    break
+                self._work_on(experiment)
         self._finish()
 
     def run_requests(self) -> None:
         """Work only on what the person put in, until nothing of that is waiting."""
-        self._recover()
-        while (experiment := self._next(None)) is not None:
-            self._work_on(experiment)
+        with closing(self._bench):
+            self._recover()
+            while (experiment := self._next(None)) is not None:
+                self._work_on(experiment)
 
     # Opening
 
@@ -96,14 +101,21 @@ class Machine:
         self._ledger.end_lost_trials(self._campaign.id)
         for experiment in self._ledger.experiments(self._campaign.id, last=1):
             if experiment.verdict is not None:
-                self._move_refs(experiment)
-        if not self._standing.has_baseline:
+                self._commit(experiment, experiment.verdict)  # it may be lost while it has no ref
+                self._follow(experiment)
+        if self._standing.has_baseline:
+            self._advance()
+        else:
             self._measure_baseline()
         unfinished = self._ledger.open_experiment(self._campaign.id)
         if unfinished is not None:
             self._work_on(unfinished)
 
     def _measure_baseline(self) -> None:
+        if self._standing.next_number > 0 and not self._ledger.open_experiment(self._campaign.id):
+            raise CampaignError(
+                "the baseline failed; mend the lab, commit, and start a new campaign"
+            )
         baseline = self._ledger.open_experiment(self._campaign.id) or self._open(
             Proposal("baseline", (), researcher="novum"), self._campaign.start_commit, {}
         )
@@ -116,15 +128,22 @@ class Machine:
                 raise CampaignError(self._baseline_failure(trial))
         values = self._standing.values(baseline.id)
         belief = self._parts.judge.opening(values)
-        words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {len(values)} runs"
-        self._close(baseline, Verdict(Outcome.KEEP, words), belief)
+        runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
+        words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {runs}"
+        evidence = Evidence(runs=len(values), values=values)
+        self._close(baseline, Verdict(Outcome.KEEP, words, evidence), belief)
 
     def _baseline_failure(self, trial: Trial) -> str:
         log = self._ledger.log(trial.id).decode("utf-8", "replace")
-        tail = "\n".join(f"    {line}" for line in log.rstrip().splitlines()[-8:])
-        return (
-            f"the baseline fails ({trial.state}: {trial.detail}), so nothing can be compared with "
-            f"it; its last lines:\n{tail}\nmend the lab, commit, and run it again"
+        lines = [f"    {line}" for line in log.rstrip().splitlines()[-8:]]
+        said = ["its last lines:", *lines] if lines else ["it printed nothing"]
+        return "\n".join(
+            [
+                f"the baseline fails ({trial.state}: {trial.detail}), so nothing can be compared "
+                "with it;",
+                *said,
+                "mend the lab, commit, and run it again",
+            ]
         )
 
     def _finish(self) -> None:
@@ -141,7 +160,13 @@ class Machine:
         parent = self._parts.search.parent(self._standing)
         files = self._repo.files(parent, self._lab.files.editable)
         for request in self._ledger.waiting("proposal"):
-            return self._open(_from_person(request), parent, files, request.id)
+            try:
+                wish = _from_person(request)
+            except (KeyError, TypeError, ValueError) as error:
+                self._ledger.answer(request.id, f"not understood: {error}")
+                self._tell(Notice(f"request {request.id} was not understood: {error}"))
+            else:
+                return self._open(wish, parent, files, request.id)
         if researcher is None:
             return None
         recent = tuple(self._standing.recent)
@@ -156,6 +181,7 @@ class Machine:
         files: Mapping[str, str],
         request: int | None = None,
     ) -> Experiment:
+        proposal = _as_text(proposal)
         change = _diff(proposal, files, self._lab)
         number = self._standing.next_number
         experiment = self._ledger.add_experiment(
@@ -180,7 +206,7 @@ class Machine:
             return
         files = {path: text for path, text in after.items() if before.get(path) != text}
         verdict, belief = self._decide(experiment, files)
-        self._close(experiment, verdict, belief, files)
+        self._close(experiment, verdict, belief)
 
     def _decide(
         self, experiment: Experiment, files: Mapping[str, str]
@@ -203,7 +229,8 @@ class Machine:
         last = trials[-1]
         invalid = last.state is TrialState.INVALID
         outcome = Outcome.INVALID if invalid else Outcome.CRASH
-        return Verdict(outcome, f"{last.state}: {last.detail}"), self._standing.belief
+        reason = last.detail if last.state == outcome.value else f"{last.state}: {last.detail}"
+        return Verdict(outcome, reason), self._standing.belief
 
     def _measure_incumbent(self, asked_by: Experiment) -> None:
         for _ in range(MISHAPS):
@@ -239,40 +266,61 @@ class Machine:
         experiment: Experiment,
         verdict: Verdict,
         belief: Belief | None,
-        files: Mapping[str, str] | None = None,
     ) -> None:
-        commit = experiment.parent if experiment.number == 0 else None
-        if files:
-            message = commit_message(self._campaign.tag, self._lab, experiment, verdict)
-            commit = self._repo.commit(experiment.parent, files, message, experiment.created)
+        commit = self._commit(experiment, verdict)
         closed = self._ledger.judge(experiment, verdict, belief, commit, self._bench.session)
         self._tell(Step("judged"))
-        self._move_refs(closed)
-        if verdict.outcome is Outcome.KEEP:
-            self._bench.keep_artifacts(closed)
+        self._follow(closed)
         self._standing.close(closed)
+        if verdict.outcome is Outcome.KEEP:
+            self._advance()
         self._tell(Judged(closed, self._standing))
         if closed.number % TIDY_EVERY == TIDY_EVERY - 1:
             self._repo.tidy()
 
-    def _move_refs(self, experiment: Experiment) -> None:
-        """Let the refs follow a verdict; doing it again changes nothing."""
-        if experiment.commit is None or experiment.verdict is None:
+    def _commit(self, experiment: Experiment, verdict: Verdict) -> str | None:
+        """Store the experiment's commit; the same facts give the same commit, so it may be again.
+
+        None if the change does not apply.
+        """
+        if experiment.number == 0:
+            return experiment.parent
+        editable = self._lab.files.editable
+        before = self._repo.files(experiment.parent, editable)
+        try:
+            after = apply_edits(before, experiment.proposal.edits, editable)
+        except PatchError:
+            return None
+        files = {path: text for path, text in after.items() if before.get(path) != text}
+        message = commit_message(self._campaign.tag, self._lab, experiment, verdict)
+        return self._repo.commit(experiment.parent, files, message, experiment.created)
+
+    def _follow(self, experiment: Experiment) -> None:
+        """Let the experiment's ref and artifacts follow its verdict; again changes nothing."""
+        if experiment.verdict is None:
             return
-        tag = self._campaign.tag
-        self._repo.move(experiment_ref(tag, experiment.number), experiment.commit, None)
-        self._tell(Step("referenced"))
         if experiment.verdict.outcome is not Outcome.KEEP:
+            self._bench.drop_artifacts(experiment)
+        if experiment.commit is not None:
+            ref = experiment_ref(self._campaign.tag, experiment.number)
+            self._repo.move(ref, experiment.commit, None)
+            self._tell(Step("referenced"))
+
+    def _advance(self) -> None:
+        """Move the branch to the incumbent; if it is there already, nothing changes."""
+        branch = branch_ref(self._campaign.tag)
+        commit = self._standing.incumbent.commit
+        assert commit is not None
+        now = self._repo.target(branch)
+        if now == commit:
             return
-        branch = branch_ref(tag)
         if branch in self._repo.checked_out_branches():
             self._tell(Notice(f"{branch} is checked out, so it stays; it follows at the next keep"))
             return
         # It may lag behind by keeps during which it was checked out, but be nowhere else.
-        now = self._repo.target(branch)
         ours = {keep.commit for keep in self._standing.keeps}
-        incumbent = experiment.parent
-        self._repo.move(branch, experiment.commit, now if now is None or now in ours else incumbent)
+        expected = now if now is None or now in ours else self._standing.incumbent.parent
+        self._repo.move(branch, commit, expected)
         self._tell(Step("advanced"))
 
     def _tell(self, event: Event) -> None:
@@ -281,9 +329,29 @@ class Machine:
 
 
 def _from_person(request: Request) -> Proposal:
+    """The proposal in a request, which any process may have written.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is none.
+    """
     body = request.body
+    if not isinstance(body, dict) or not isinstance(body["edits"], list):
+        raise TypeError("a proposal has a title, a hypothesis and a list of edits")
     edits = tuple(Edit(**edit) for edit in body["edits"])
+    texts = [body["title"], body["hypothesis"], *(edit.replace for edit in edits)]
+    texts += [edit.path for edit in edits] + [edit.search or "" for edit in edits]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("title, hypothesis and edits must be text")
     return Proposal(body["title"], edits, body["hypothesis"], researcher="person")
+
+
+def _as_text(proposal: Proposal) -> Proposal:
+    """The proposal with words that can be stored: a model may produce half of a character."""
+    names = ("title", "hypothesis", "kind", "source", "key", "researcher")
+    words = {
+        name: getattr(proposal, name).encode("utf-8", "replace").decode("utf-8") for name in names
+    }
+    return replace(proposal, **words)
 
 
 def _diff(proposal: Proposal, files: Mapping[str, str], lab: Lab) -> Diff:

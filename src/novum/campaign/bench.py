@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf, isfinite
+from pathlib import Path
 from threading import Event
 
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
@@ -17,6 +19,7 @@ from novum.standing import Standing
 from novum.worktree import Worktree
 
 BEAT_SECONDS = 2.0
+OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
 LOOK_SECONDS = 0.5  # how often a running trial looks for a request to stop
 
 
@@ -80,6 +83,8 @@ class Bench:
             )
             watch = partial(self._watch, number)
             result = self._verified(self._runner.run(order, watch, self.stop.now))
+            if target.id == asked_by.id and result.state is TrialState.MEASURED:
+                self._keep_artifacts(target)
         except OSError as error:
             detail = f"{error.strerror or error} ({error.filename or scratch})"
             result = TrialResult(TrialState.INFRASTRUCTURE, detail=detail)
@@ -91,11 +96,27 @@ class Bench:
 
     def _verified(self, result: TrialResult) -> TrialResult:
         """The result, unless the trial changed files that are not its own."""
-        changed = sorted(set(self._candidate.restore()) - set(self._lab.files.editable))
-        if not changed:
+        changed = set(self._candidate.restore()) - set(self._lab.files.editable)
+        if not self._lab.self_reported:  # without a sandbox, these can be reached too
+            changed.update(self._pristine.restore())
+        if changed:
+            detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
+        elif result.measurement is not None and not isfinite(result.measurement.metric):
+            detail = f"the metric is not finite: {result.measurement.metric}"
+        elif result.timing.overtime > self._allowed_overtime():
+            spent, usual = result.timing.overtime, self._standing.overtime
+            detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
+            return replace(result, state=TrialState.TIMEOUT, measurement=None, detail=detail)
+        else:
             return result
-        detail = f"changed frozen files during its run: {', '.join(changed[:5])}"
         return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
+
+    def _allowed_overtime(self) -> float:
+        """Saving takes a moment, but nobody may train longer than the baseline did."""
+        if not self._standing.has_baseline:
+            return inf
+        seconds = float(self._standing.campaign.settings["seconds"])
+        return self._standing.overtime + max(OVERTIME_SECONDS, OVERTIME_SHARE * seconds)
 
     def _watch(self, trial: int, pulse: Pulse) -> None:
         self._tell(Beat(pulse))
@@ -117,16 +138,21 @@ class Bench:
                 )
             )
 
-    def keep_artifacts(self, experiment: Experiment) -> None:
-        """Set aside what the last trial left among its artifacts."""
-        source = self._scratch / "artifacts"
-        target = (
-            self._ledger.home / self._standing.campaign.tag / "artifacts" / str(experiment.number)
-        )
+    def _keep_artifacts(self, experiment: Experiment) -> None:
+        """Set aside what the trial left, in case its experiment is kept."""
+        source, target = self._scratch / "artifacts", self._artifacts(experiment)
         if source.is_dir() and any(source.iterdir()):
             shutil.rmtree(target, ignore_errors=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
+
+    def drop_artifacts(self, experiment: Experiment) -> None:
+        """Remove what the trials of an experiment left that was not kept."""
+        shutil.rmtree(self._artifacts(experiment), ignore_errors=True)
+
+    def _artifacts(self, experiment: Experiment) -> Path:
+        tag = self._standing.campaign.tag
+        return self._ledger.home / tag / "artifacts" / str(experiment.number)
 
     def heed_requests(self) -> None:
         """Take up what other processes ask of a running campaign."""

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from novum.judge import Case, Judge, Noise, Rules, average
-from novum.lab import Lab
+from novum.lab import LINES_CHANGED, Guard, Lab
 from novum.ledger import Experiment, Ledger, Trial
 from novum.records import Verdict
 from novum.standing import Standing
@@ -56,12 +56,17 @@ def _rules(lab: Lab) -> Rules:
 def _guarded(lab: Lab, experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
     """The guard metrics of an experiment, each the worst over its runs."""
     metrics = [trial.measurement.metrics for trial in trials if trial.measurement is not None]
-    worst = {"lines_changed": float(experiment.diff.added + experiment.diff.removed)}
+    worst = {LINES_CHANGED: float(experiment.diff.added + experiment.diff.removed)}
     for name, guard in lab.guards.items():
         values = [known[name] for known in metrics if name in known]
-        if values and len(values) == len(metrics):
-            worst[name] = max(values) if guard.max is not None else min(values)
+        if values and len(values) == len(metrics) and name != LINES_CHANGED:
+            worst[name] = _worst(guard, min(values), max(values))
     return worst
+
+
+def _worst(guard: Guard, least: float, most: float) -> float:
+    below = guard.min is not None and least < guard.min
+    return least if below or guard.max is None else most
 
 
 def commit_message(tag: str, lab: Lab, experiment: Experiment, verdict: Verdict) -> str:

@@ -48,5 +48,6 @@ def reason(evidence: Evidence, keep: bool) -> str:
         return f"{found}, probability {chance}, {runs}"
     if 0 < evidence.effect <= evidence.required:
         return f"{found}, but it must earn {price}, probability of that {chance}, {runs}"
-    bar = f" by {price}" if evidence.required > 0 else ""
-    return f"{found}, probability of being better{bar} {chance}, {runs}"
+    if evidence.required > 0:
+        return f"{found}, probability of the {price} that it must earn: {chance}, {runs}"
+    return f"{found}, probability of being better {chance}, {runs}"

@@ -56,6 +56,8 @@ def _with_dial(text: str, dial: str) -> str:
 
 def _with_corpus(text: str, corpus: str) -> str:
     path = Path(corpus).expanduser()
+    if not path.is_dir() and (path.exists() or "/" in corpus or corpus.startswith((".", "~"))):
+        raise UsageError(f"--corpus {corpus}: there is no such directory")
     value = str(path.resolve()) if path.is_dir() else corpus
     changed, count = re.subn(
         r"(?m)^(prepare = \[[^\]]*)\]", lambda match: f'{match[1]}, "--corpus", "{value}"]', text

@@ -20,6 +20,7 @@ from typing import Any
 
 from novum.errors import LedgerError, UsageError
 from novum.judge import Belief
+from novum.ledger.explain import explained
 from novum.ledger.lock import hold, is_held
 from novum.ledger.rows import (
     TRIAL_COLUMNS,
@@ -52,9 +53,10 @@ class Ledger:
     def __init__(self, lab: Path) -> None:
         self.home = lab.resolve() / HOME
         self.path = self.home / FILE
-        with _explained(self.path):
-            self.home.mkdir(exist_ok=True)
-            (self.home / ".gitignore").write_text("*\n")  # the person's git does not see us
+        with explained(self.path):
+            if not self.home.is_dir():
+                self.home.mkdir()
+                (self.home / ".gitignore").write_text("*\n")  # the person's git does not see us
             # autocommit; transactions are explicit, so that each is as large as it says
             self._db = sqlite3.connect(
                 self.path, timeout=30, isolation_level=None, check_same_thread=False
@@ -83,7 +85,7 @@ class Ledger:
             ),
             key=lambda item: item.name,
         )
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = self._version()
         if version > len(scripts):
             raise LedgerError(
                 f"{self.path} was written by a newer Novum (its version is {version}, this one "
@@ -91,7 +93,18 @@ class Ledger:
             )
         for number, script in enumerate(scripts[version:], version + 1):
             text = script.read_text(encoding="utf-8")
-            self._db.executescript(f"BEGIN IMMEDIATE;{text};PRAGMA user_version={number};COMMIT;")
+            try:
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE;{text};PRAGMA user_version={number};COMMIT;"
+                )
+            except sqlite3.OperationalError:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if self._version() < number:  # or else another process has just done it
+                    raise
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def lock(self) -> AbstractContextManager[None]:
         """Be the one machine that works on this lab.
@@ -107,7 +120,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -118,7 +131,7 @@ class Ledger:
                 raise
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401
-        with _explained(self.path):
+        with explained(self.path):
             return self._db.execute(query, values).fetchall()
 
     # Campaigns
@@ -420,23 +433,3 @@ class Ledger:
                 "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
                 (time.time(), answer, request),
             )
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into something for a person."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error):
-            raise LedgerError(
-                f"the disk is full: {path} could not be written; "
-                "free some space, then `novum resume`"
-            ) from None
-        raise LedgerError(f"{path}: {error}") from None
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise
-        raise LedgerError(f"{path} is damaged ({error}); keep it, and restore a copy") from None
-    except PermissionError as error:
-        raise LedgerError(f"{error.filename} cannot be written: {error.strerror}") from None

@@ -3,10 +3,14 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from novum.errors import UsageError
+
+ATTEMPTS, PAUSE = 20, 0.02  # seconds between attempts
 
 
 @contextlib.contextmanager
@@ -17,18 +21,28 @@ def hold(path: Path) -> Iterator[None]:
         UsageError: if another process holds it.
     """
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file):
             file.seek(0)
             raise UsageError(
                 f"a campaign is already running in this lab (process {file.read().strip()}); "
                 "see `novum status`, end it with `novum stop`"
-            ) from None
+            )
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _taken(file: TextIO) -> bool:
+    """Take the lock; somebody who only looks (`is_held`) has it for a moment, so try again."""
+    for _ in range(ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(PAUSE)
+        else:
+            return True
+    return False
 
 
 def is_held(path: Path) -> bool:

@@ -180,7 +180,7 @@ def _results(
 
 
 def _gain(standing: Standing, noise_sd: float) -> Gain:
-    first = standing.keeps[0].belief if standing.keeps else None
+    first = standing.baseline
     if first is None or standing.belief is None or len(standing.keeps) < 2:
         return Gain(0.0, 0.0, None)
     # A belief with an sd of 0 is a single score taken at face value.

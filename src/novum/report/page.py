@@ -139,7 +139,7 @@ def _keeps(facts: Facts) -> str:
             signed(row.effect, row.sd),
             probability(row.probability),
             str(row.runs),
-            f"{row.net_lines:+d}",
+            f"{row.net_lines:+d}" if row.net_lines else "0",
             f"`{row.commit[:7]}`",
         )
         for row in kept_rows(facts)

@@ -8,12 +8,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from novum.export import one_line
-from novum.judge.words import number
 from novum.records import Outcome
 from novum.report.facts import Facts, Result
 from novum.report.labels import SLANT, Dot, Room, place
 from novum.report.scale import limits
-from novum.report.words import counted, percent, spread
+from novum.report.words import counted, percent, rounded, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +27,7 @@ BELIEF, BAD = "#4a5bd0", "#c8553d"
 SIZE = (16.0, 9.0)  # inches, of 100 pixels
 BOX = (0.075, 0.085, 0.84, 0.725)  # of the figure: left, bottom, width, height
 EDGE = 0.018  # of the height: where crashes lie
+EASY = (1e-4, 1e8)  # scores of this size are written without an exponent
 LABELS = 24
 LONGEST = 46
 SMALL = 9.5
@@ -72,7 +72,7 @@ def draw(facts: Facts) -> bytes:
         _legend(axes)
         _ends(figure, axes, facts)
         _titles_of_keeps(figure, axes, facts, canvas.get_renderer())
-        _heading(figure, axes, facts)
+        _heading(figure, axes, facts, canvas.get_renderer())
         figure.savefig(file, format="png", metadata={"Software": "novum"})
     return file.getvalue()
 
@@ -92,7 +92,10 @@ def _frame(axes: "Axes", facts: Facts) -> None:
     axes.tick_params(length=4, pad=6)
     axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
-    axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    if EASY[0] <= max(map(abs, axes.get_ylim())) < EASY[1]:
+        axes.ticklabel_format(axis="y", style="plain", useOffset=False)
+    else:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.7g}")
     better = "lower" if facts.lab.minimize else "higher"
     metric = one_line(facts.lab.metric.name, 60)
     axes.set_xlabel("experiment", labelpad=8)
@@ -138,7 +141,7 @@ def _dots(axes: "Axes", facts: Facts) -> None:
     discards = [result for result in scored if result.outcome is Outcome.DISCARD]
     seen = [result for result in discards if low <= (result.score or 0.0) <= high]
     label = "discarded" if seen else ""
-    grey: Style = {"color": FAINT, "alpha": 0.6, "linewidths": 0}
+    grey: Style = {"color": FAINT, "alpha": 0.6, "linewidths": 0, "clip_on": False}
     axes.scatter(*_points(seen), s=size, zorder=2, label=label, **grey)
     _off_the_scale(axes, discards)
     kept = [result for result in scored if result.outcome is Outcome.KEEP]
@@ -223,7 +226,7 @@ def _ends(figure: "Figure", axes: "Axes", facts: Facts) -> None:
     if baseline is None or baseline.score is None or belief is None:
         return
     noise = facts.noise_sd or 0.0
-    ends = [(baseline.score, "baseline", number(baseline.score, noise), SOFT)]
+    ends = [(baseline.score, "baseline", rounded(baseline.score, noise), SOFT)]
     value = spread(belief.mean, belief.sd).replace(" ±", "\n±")
     ends.append((belief.mean, "believed", value, BELIEF))
     ends.sort(key=lambda end: end[0])
@@ -275,7 +278,7 @@ def _drawable(result: Result) -> str:
     return one_line(shown, LONGEST) or f"experiment {result.number}"
 
 
-def _heading(figure: "Figure", axes: "Axes", facts: Facts) -> None:
+def _heading(figure: "Figure", axes: "Axes", facts: Facts, renderer: "RendererAgg") -> None:
     name = f"{one_line(facts.lab.lab.name, 24)} {one_line(facts.campaign.tag, 24)}"
     counts = f"{counted(facts.experiments, 'experiment')}, {counted(len(facts.kept), 'keep')}"
     gain = "no gain yet"
@@ -286,5 +289,7 @@ def _heading(figure: "Figure", axes: "Axes", facts: Facts) -> None:
     left = axes.get_position().x0
     style: Style = {"ha": "left", "va": "baseline", "parse_math": False}
     title = f"{name}: {counts}, {gain}"
-    figure.text(left, 0.935, title, size=19, weight="bold", color=INK, **style)
+    top = figure.text(left, 0.935, title, size=19, weight="bold", color=INK, **style)
+    room = (1 - left) * SIZE[0] * 100 - EDGE_PIXELS
+    top.set_fontsize(min(19.0, 19 * room / top.get_window_extent(renderer).width))
     figure.text(left, 0.896, below, size=12, color=SOFT, **style)

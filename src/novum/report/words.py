@@ -1,11 +1,13 @@
 """Words and numbers of the report, and text from outside made safe for Markdown."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from novum.export import one_line
-from novum.judge.words import number
+from novum.judge.words import decimals, number
 
+FINEST = 9  # digits after the point; what needs more is written with an exponent
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$])|((?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
@@ -35,9 +37,17 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def rounded(value: float, sd: float) -> str:
+    """A value with the digits that its uncertainty supports; all of them if it has none."""
+    if sd <= 0 or value == 0 or decimals(sd) <= FINEST:
+        return number(value, sd)
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(sd)) + 2
+    return f"{value:.{max(digits, 1)}g}"
+
+
 def spread(value: float, sd: float) -> str:
     """A value with its uncertainty, with the digits that this supports: 0.9974 ± 0.0012."""
-    return f"{number(value, sd)} ± {number(sd, sd)}" if sd > 0 else f"{value:.6g}"
+    return f"{rounded(value, sd)} ± {rounded(sd, sd)}" if sd > 0 else f"{value:.6g}"
 
 
 def signed(value: float, sd: float) -> str:
@@ -48,7 +58,7 @@ def signed(value: float, sd: float) -> str:
 
 def score_text(value: float | None, noise_sd: float | None) -> str:
     """A score with the digits that its noise supports; a dash where there is none."""
-    return "–" if value is None else number(value, noise_sd or 0.0)
+    return "–" if value is None else rounded(value, noise_sd or 0.0)
 
 
 def percent(share: float) -> str:

@@ -17,6 +17,7 @@ An edit applies where `search` occurs exactly once; without `search`, `replace` 
 """
 
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -95,7 +96,7 @@ class Backlog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        read_backlog(path)
+        self._ideas = read_backlog(path)
 
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path) -> Self:
@@ -104,5 +105,6 @@ class Backlog:
 
     def propose(self, briefing: Briefing) -> Proposal | None:
         """The next idea that was not tried, or None when all were."""
-        ideas = read_backlog(self._path)
-        return next((idea for idea in ideas if idea.key not in briefing.tried), None)
+        with suppress(UsageError):  # the person is just saving it: the last sound one serves
+            self._ideas = read_backlog(self._path)
+        return next((idea for idea in self._ideas if idea.key not in briefing.tried), None)

@@ -160,7 +160,13 @@ def _training_command(order: Order, artifacts: Path) -> Command:
     )
     own: dict[str, str | Path] = {"NOVUM_PROGRESS": progress}
     return _command(
-        order, order.lab.trial.run, order.tree, order.lab.timeout, mounts, artifacts, own
+        order,
+        order.lab.trial.run,
+        order.tree,
+        order.lab.timeout(order.seconds),
+        mounts,
+        artifacts,
+        own,
     )
 
 

@@ -18,8 +18,8 @@ _PULSE_EVERY_WITH_POINTS = 0.05
 class Training:
     """Watches a running trial: when it starts to train, when its budget ends, what it tells.
 
-    The budget's clock runs from the declared start. When the budget is used up the trial is asked
-    to end, and some grace later it is ended.
+    The budget's clock runs from the declared start. A trial that has not ended by half of the
+    grace after its budget is asked to end, and at the end of the grace it is ended.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class Training:
             return self._overdue_before_training(process)
         clock = self._clock(process.elapsed, process)
         if self._asked is None:
-            if clock >= self._order.seconds:
+            if clock >= self._order.seconds + self._budget.grace / 2:
                 self._asked = time.monotonic()
                 process.terminate()
             return None
         grace = self._budget.grace
         over = clock - self._order.seconds
-        patient = time.monotonic() - self._asked < grace
+        patient = time.monotonic() - self._asked < grace / 2
         if patient and (self._budget.clock == "wall" or over < grace):
             return None
         seconds = self._order.seconds

@@ -58,4 +58,3 @@ class DiskUsage:
                         waiting.append(entry.path)
         except OSError:
             return  # it changes while we look
-

@@ -120,6 +120,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 # that works in place, draws random numbers, shows memory that nobody wrote, gives results of
 # unforeseeable size, or trusts its arguments' shapes (attention and norms are guarded instead).
 
+# fmt: off
 MORE = set("""
     t transpose unbind split unsafe_split _unsafe_view detach lift_fresh_copy unfold roll stack
     tril triu diag_embed view_as_real view_as_complex _conj zeros ones zeros_like ones_like
@@ -133,6 +134,7 @@ ATTENTION = {f"_scaled_dot_product_{kind}" for kind in (
     "flash_attention_for_cpu", "flash_attention", "efficient_attention", "cudnn_attention")}
 NEVER = re.compile("empty.*|from_file|.*_backward|.*batch_norm.*|_embedding_bag.*|upsample.*|"
                    "grid_sampler.*|_pdist.*")
+# fmt: on
 STRINGS = {"none", "tanh", "trunc", "floor", "sum", "mean", "prod", "amax", "amin"}
 Tag = torch.Tag
 EXCEPT = {*ATTENTION, "index"}  # random, or of such a size, only if used in a certain way
@@ -396,8 +398,9 @@ def audit(graph: Graph, inputs, logits, cuts: torch.Tensor, text: Text) -> None:
     noticed = (change.cpu() > TOLERANCE) & past
     if noticed.any():
         row, position = noticed.nonzero()[0].tolist()
-        raise Rejected(f"the model sees what it may not: its logits at position {position} "
-                       f"change with the tokens from {int(cuts[row])} on, or with other rows")
+        cut = int(cuts[row])
+        where = f"its logits at position {position} change with the tokens from {cut} on"
+        raise Rejected(f"the model sees what it may not: {where}, or with other rows")
 
 
 def evaluate(artifacts: Path, heldout: Path, split: str) -> dict:

@@ -1,0 +1,28 @@
+"""What SQLite and the system say when something fails, turned into something for a person."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from novum.errors import LedgerError
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise `LedgerError` for what goes wrong inside; `path` is the ledger's file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise LedgerError(
+                f"the disk is full: {path} could not be written; "
+                "free some space, then `novum resume`"
+            ) from None
+        raise LedgerError(f"{path}: {error}") from None
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise LedgerError(f"{path} is damaged ({error}); keep it, and restore a copy") from None
+    except OSError as error:
+        raise LedgerError(f"{error.filename or path}: {error.strerror}") from None
