@@ -414,9 +414,6 @@ def test_an_executable_stays_one_through_an_edit(world):
     assert os.access(directory / "run.sh", os.X_OK)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="worktree.py: _unlock follows a link in place of a directory"
-)
 def test_permissions_behind_a_link_are_left_alone(world, tmp_path):
     repo, commit, directory = world
     (tmp_path / "outside" / "deep").mkdir(parents=True)

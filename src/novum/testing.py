@@ -26,8 +26,11 @@ class ScriptedResearcher:
 
     def propose(self, briefing: Briefing) -> Proposal | None:
         """The next proposal whose key was not tried."""
-        left = (idea for idea in self._proposals if idea.key not in briefing.tried)
-        return next(left, None)
+        while self._proposals:
+            idea = self._proposals.pop(0)
+            if not idea.key or idea.key not in briefing.tried:
+                return idea
+        return None
 
 
 class InstantRunner:

@@ -99,14 +99,16 @@ class Worktree:
 
     def _unlock(self, needed: Iterable[str]) -> None:
         """Give the directories their permissions back, from the top down."""
+        real = {""}  # a path below a link would lead out of here
         for path in ["", *sorted(needed)]:
             directory = self.directory / path
-            try:
-                mode = os.lstat(directory).st_mode
-            except OSError:
+            if path.rpartition("/")[0] not in real or not os.path.lexists(directory):
                 continue
-            if stat.S_ISDIR(mode) and stat.S_IMODE(mode) != DIRECTORY:
-                directory.chmod(DIRECTORY)
+            mode = os.lstat(directory).st_mode
+            if stat.S_ISDIR(mode):
+                real.add(path)
+                if stat.S_IMODE(mode) != DIRECTORY:
+                    directory.chmod(DIRECTORY)
 
     def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
         self._commit, self._edited = None, edited

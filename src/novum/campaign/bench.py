@@ -12,7 +12,7 @@ from threading import Event
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
 from novum.dataset import Dataset
 from novum.ledger import Experiment, Heartbeat, Ledger, Trial
-from novum.records import TrialResult, TrialState
+from novum.records import Measurement, TrialResult, TrialState
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
 from novum.standing import Standing
@@ -101,8 +101,8 @@ class Bench:
             changed.update(self._pristine.restore())
         if changed:
             detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
-        elif result.measurement is not None and not isfinite(result.measurement.metric):
-            detail = f"the metric is not finite: {result.measurement.metric}"
+        elif result.state is TrialState.MEASURED and not _is_score(result.measurement):
+            detail = f"there is no finite score: {result.measurement}"
         elif result.timing.overtime > self._allowed_overtime():
             spent, usual = result.timing.overtime, self._standing.overtime
             detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
@@ -165,3 +165,7 @@ class Bench:
     def close(self) -> None:
         """Leave nothing of the last trial behind."""
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _is_score(measurement: Measurement | None) -> bool:
+    return measurement is not None and isfinite(measurement.metric)

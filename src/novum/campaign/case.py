@@ -83,5 +83,6 @@ def commit_message(tag: str, lab: Lab, experiment: Experiment, verdict: Verdict)
         else "",
     }
     lines = [f"Novum-{name}: {text}" for name, text in trailers.items() if text]
+    title = " ".join(proposal.title.split()) or "untitled"
     body = textwrap.fill(proposal.hypothesis, 72)
-    return "\n\n".join(part for part in (proposal.title, body, "\n".join(lines)) if part) + "\n"
+    return "\n\n".join(part for part in (title, body, "\n".join(lines)) if part) + "\n"

@@ -54,8 +54,8 @@ class Ledger:
         self.home = lab.resolve() / HOME
         self.path = self.home / FILE
         with explained(self.path):
-            if not self.home.is_dir():
-                self.home.mkdir()
+            self.home.mkdir(exist_ok=True)
+            if not (self.home / ".gitignore").exists():
                 (self.home / ".gitignore").write_text("*\n")  # the person's git does not see us
             # autocommit; transactions are explicit, so that each is as large as it says
             self._db = sqlite3.connect(

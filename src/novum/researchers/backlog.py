@@ -17,7 +17,6 @@ An edit applies where `search` occurs exactly once; without `search`, `replace` 
 """
 
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -104,7 +103,17 @@ class Backlog:
         return cls(directory / lab.researcher.backlog)
 
     def propose(self, briefing: Briefing) -> Proposal | None:
-        """The next idea that was not tried, or None when all were."""
-        with suppress(UsageError):  # the person is just saving it: the last sound one serves
+        """The next idea that was not tried, or None when all were.
+
+        Raises:
+            UsageError: if the file is not sound now, and of the last sound one nothing is left.
+        """
+        unsound: UsageError | None = None
+        try:
             self._ideas = read_backlog(self._path)
-        return next((idea for idea in self._ideas if idea.key not in briefing.tried), None)
+        except UsageError as error:  # the person may be just saving it: the last sound one serves
+            unsound = error
+        idea = next((idea for idea in self._ideas if idea.key not in briefing.tried), None)
+        if idea is None and unsound is not None:
+            raise unsound
+        return idea
