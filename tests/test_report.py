@@ -130,7 +130,7 @@ def test_failures_come_with_the_line_that_explains_them(text: str) -> None:
     rows = rows_of(section(text, "Crashes and invalid runs"))
     why = {row[1]: row[3] for row in rows}
     assert why["it crashes"] == r"ValueError: boom \| \[31mred"
-    assert why["it lies"] == "invalid: the metric is nan"
+    assert why["it lies"] == "the metric is nan"
     assert why["it does not apply"].startswith("does not apply: train.py")
     assert "\x1b" not in text
 
