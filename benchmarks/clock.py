@@ -87,11 +87,11 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for clock, scores in found.items():
         values = [value for value, _ in scores]
-        steps = [step for _, step in scores]
+        counts = [count for _, count in scores]
         print(
             f"| {clock} | {' '.join(f'{value:.3f}' for value in values)} |"
             f" {statistics.mean(values):.3f} | {statistics.stdev(values):.3f} |"
-            f" {min(steps):.0f} to {max(steps):.0f} |"
+            f" {min(counts):.0f} to {max(counts):.0f} |"
         )
 
 
