@@ -34,17 +34,29 @@ class Wish:
     researcher: str | None = None
 
 
-def require_startable(lab: Lab, repo: Repo, *, edited: bool = False) -> None:
-    """See that a campaign can begin from the person's checked-out commit.
+def require_startable(
+    directory: Path, lab: Lab, repo: Repo, wish: Wish, *, edited: bool = False
+) -> dict[str, Any]:
+    """See that a campaign can begin from the person's checked-out commit; returns its settings.
 
     With `edited`, uncommitted changes of editable files are what the person wants to try.
 
     Raises:
-        LabError: with all that has to be mended first.
+        UsageError: with what has to be mended first.
     """
     found = problems(lab, repo, edited=edited)
     if found:
         raise LabError("\n".join(found))
+    timeout = lab.budget.timeout
+    if timeout is not None and wish.seconds is not None and wish.seconds > timeout:
+        raise UsageError(f"--seconds {wish.seconds:g} is more than the lab's timeout, {timeout:g}")
+    settings = {
+        "seconds": wish.seconds or lab.budget.seconds,
+        "researcher": wish.researcher or lab.researcher.use,
+        "target": wish.experiments,
+    }
+    parts_for(lab, settings, directory)  # a name that does not exist is found now
+    return settings
 
 
 def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
@@ -116,17 +128,8 @@ def begin(
         UsageError: with what has to be mended first.
     """
     lab = read_lab(directory)
-    require_startable(lab, repo, edited=edited)
-    timeout = lab.budget.timeout
-    if timeout is not None and wish.seconds is not None and wish.seconds > timeout:
-        raise UsageError(f"--seconds {wish.seconds:g} is more than the lab's timeout, {timeout:g}")
+    settings = require_startable(directory, lab, repo, wish, edited=edited)
     tag = _free_tag(repo, ledger) if wish.tag is None else _checked_tag(wish.tag, repo, ledger)
-    settings = {
-        "seconds": wish.seconds or lab.budget.seconds,
-        "researcher": wish.researcher or lab.researcher.use,
-        "target": wish.experiments,
-    }
-    parts_for(lab, settings, directory)  # names that do not exist are found before a campaign is
     text = (directory / LAB_FILE).read_text(encoding="utf-8")
     return ledger.start_campaign(tag, text, settings, repo.head(), place.facts())
 

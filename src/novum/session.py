@@ -35,7 +35,7 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
     """
     repo, lab = Repo(directory), read_lab(directory)
     if not Ledger.exists(directory):
-        opening.require_startable(lab, repo)  # before anything is written
+        opening.require_startable(directory, lab, repo, wish)  # before anything is written
     with closing(Ledger(directory)) as ledger, ledger.lock():
         campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
         target = campaign.settings["target"]
@@ -82,7 +82,7 @@ def try_edits(directory: Path, message: str) -> str:
         "edits": [asdict(edit) for edit in edits],
     }
     if not Ledger.exists(directory):
-        opening.require_startable(lab, repo, edited=True)
+        opening.require_startable(directory, lab, repo, Wish(), edited=True)
     with closing(Ledger(directory)) as ledger:
         if ledger.is_running():
             ledger.ask("proposal", body)

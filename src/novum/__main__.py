@@ -1,0 +1,5 @@
+"""`python -m novum`: the same as the command."""
+
+from novum.cli import main
+
+main()
