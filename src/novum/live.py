@@ -3,8 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -106,17 +104,6 @@ class PlainLines:
     def __init__(self, console: Console, target: int | None) -> None:
         self._console, self._tally = console, Tally(target)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
-
     def __call__(self, event: Event) -> None:
         """Print the event, if it is one that matters."""
         match event:
@@ -143,28 +130,19 @@ class PlainLines:
 
 
 class LivePanel:
-    """An observer that keeps a panel at the bottom of a terminal, verdicts above it."""
+    """An observer that keeps a panel at the bottom of a terminal, verdicts above it.
+
+    The panel is on the screen while its `live` is entered.
+    """
 
     def __init__(self, console: Console, target: int | None) -> None:
         self._console, self._tally = console, Tally(target)
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self.live = Live(console=console, auto_refresh=False, transient=True)
         self._verdicts: deque[Text] = deque(maxlen=LAST_VERDICTS)
         self._curve: deque[Mapping[str, float]] = deque(maxlen=CURVE_POINTS)
         self._experiment: Experiment | None = None
         self._of: Experiment | None = None
         self._pulse: Pulse | None = None
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take in an event and draw again."""
@@ -185,7 +163,7 @@ class LivePanel:
                 self._console.print(verdict_line(experiment, standing), soft_wrap=False)
             case Notice(text):
                 self.notice(text)
-        self._live.update(self._panel(), refresh=True)
+        self.live.update(self._panel(), refresh=True)
 
     def notice(self, text: str) -> None:
         """Say something to the person, above the panel."""

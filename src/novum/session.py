@@ -183,9 +183,14 @@ def _farewell(
         )
 
 
-def _screen(console: Console, target: int | None) -> Screen:
-    kind = LivePanel if console.is_terminal else PlainLines
-    return kind(console, target)
+@contextmanager
+def _screen(console: Console, target: int | None) -> Iterator[Screen]:
+    if console.is_terminal:
+        panel = LivePanel(console, target)
+        with panel.live:
+            yield panel
+    else:
+        yield PlainLines(console, target)
 
 
 @contextmanager
