@@ -1,4 +1,8 @@
-"""Parts for tests of a campaign, ours and other people's: scripted, instant, without mocks."""
+"""For tests, ours and other people's: scripted parts, and what every part of a role must pass.
+
+`ScriptedResearcher` and `InstantRunner` need no processes and no waiting; `check_researcher` and
+`check_runner` are the conformance suites (`novum.testing.conformance`).
+"""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +13,9 @@ from novum.briefing import Briefing
 from novum.lab import Lab
 from novum.records import Measurement, Proposal, TrialResult, TrialState
 from novum.runners import Order, Pulse
+from novum.testing.conformance import check_researcher, check_runner
+
+__all__ = ["InstantRunner", "ScriptedResearcher", "check_researcher", "check_runner"]
 
 
 class ScriptedResearcher:
