@@ -18,6 +18,7 @@ from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
 from novum.records import Outcome
 from novum.repo import Repo, branch_ref, experiments_ref
+from novum.sandbox import search_path
 from novum.standing import Standing
 from novum.worktree import Worktree
 
@@ -74,24 +75,22 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
         for path in (LAB_FILE, *lab.files.editable, *lab.files.frozen)
         if path not in tracked
     ]
-    commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout, lab.trial.prepare)
-    words = {word for command in commands for word in command or ()}
+    commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout)
+    words = {word for command in (*commands, lab.trial.prepare) for word in command or ()}
     found += [
         f"{word} is part of a command in lab.toml, but is not tracked by git; run: git add {word}"
         for word in sorted(words - tracked.keys() - {*lab.files.editable, *lab.files.frozen})
         if repo.has_untracked(word)
     ]
-    missing = {
-        command[0]
-        for command in commands
-        if command is not None
-        and shutil.which(command[0], path=place.PATH) is None
-        and command[0].removeprefix("./") not in tracked
-    }
     found += [
-        f"the command `{name}` in lab.toml was not found; install it, or correct its name"
-        for name in sorted(missing)
+        f"the command `{name}` in lab.toml was not found; install it where trials look, or give "
+        f"its full path (trials look in {search_path()})"
+        for name in sorted({command[0] for command in commands if command is not None})
+        if shutil.which(name, path=search_path()) is None and name.removeprefix("./") not in tracked
     ]
+    prepare = lab.trial.prepare
+    if prepare is not None and shutil.which(prepare[0], path=place.PATH) is None:
+        found.append(f"the command `{prepare[0]}` in lab.toml was not found; install it")
     return found
 
 

@@ -9,7 +9,7 @@ from malice. Either way Novum watches memory, processes and disk from outside.
 from collections.abc import Callable
 
 from novum.sandbox.census import Usage
-from novum.sandbox.command import Command, Limits, Mount
+from novum.sandbox.command import Command, Limits, Mount, search_path
 from novum.sandbox.confinement import NONE, Confinement, detect
 from novum.sandbox.process import Breach, Excess, Process
 
@@ -25,6 +25,7 @@ __all__ = [
     "Usage",
     "detect",
     "run",
+    "search_path",
 ]
 
 TICK = 0.02

@@ -14,6 +14,11 @@ _PASSED_ON = ("CUDA_VISIBLE_DEVICES",)
 _MB = 1024 * 1024
 
 
+def search_path() -> str:
+    """Where commands are looked for: beside the Python that runs Novum, then in the system."""
+    return os.pathsep.join((str(Path(sys.executable).parent), *_SYSTEM_PATH))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a command may use. Seconds are wall time."""
@@ -83,9 +88,8 @@ class Command:
 
     def variables(self, confined: bool, temporary: str) -> dict[str, str]:
         """The whole environment: nothing of the person's is in it."""
-        path = os.pathsep.join((str(Path(sys.executable).parent), *_SYSTEM_PATH))
         clean = {
-            "PATH": path,
+            "PATH": search_path(),
             "HOME": temporary,
             "TMPDIR": temporary,
             "LANG": "C.UTF-8",
