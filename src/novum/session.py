@@ -170,6 +170,7 @@ def _headline(campaign: Campaign, default: float) -> str:
 def _farewell(
     console: Console, directory: Path, ledger: Ledger, campaign: Campaign, *, stopped: bool
 ) -> None:
+    campaign = ledger.campaign(campaign.tag) or campaign  # it may know its data only now
     console.print(keeps_table(ledger, campaign))
     for path in report(directory, ledger, campaign, None):
         console.print(f"wrote {path}", soft_wrap=True)

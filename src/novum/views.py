@@ -115,7 +115,7 @@ def status_view(facts: Facts) -> RenderableType:
         rows.append(
             (
                 "rate",
-                f"{rounded} experiments an hour, {share:.0%} of it in trials",
+                f"{rounded} experiments an hour, {share:.1%} of it in trials",
             )
         )
     if trial := facts["trial"]:

@@ -124,7 +124,7 @@ def _took(facts: Facts) -> str:
         ("without a verdict yet", str(facts.open) if facts.open else ""),
         ("trials", str(cost.trials)),
         ("wall time", duration(cost.seconds)),
-        ("of that inside trials", "" if cost.share is None else f"{cost.share * 100:.0f} %"),
+        ("of that inside trials", "" if cost.share is None else f"{cost.share * 100:.1f} %"),
         ("experiments per hour", "" if rate is None else f"{rate:.{0 if rate >= 100 else 1}f}"),
     ]
     return "## What it took\n\n" + facts_table(rows)
