@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--load", type=int, default=0.0)
+    parser.add_argument("--load", type=int, default=0)
     options = parser.parse_args()
     print(
         f"{place.facts()['processor']}, {place.facts()['processors']} processors, "

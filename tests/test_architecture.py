@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 import novum
 
 SOURCE = Path(novum.__file__).parent
@@ -184,9 +182,7 @@ assert threading.active_count() == 1, threading.enumerate()
 
 
 def test_the_public_names_are_few_sorted_and_there():
-    names = getattr(novum, "__all__", None)
-    if names is None:
-        pytest.skip("novum.__all__ is not defined yet")
+    names = novum.__all__
     assert all(first < second for first, second in pairwise(names)), "sorted, each once"
     assert len(names) <= MOST_NAMES
     assert not [name for name in names if not hasattr(novum, name)]

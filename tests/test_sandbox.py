@@ -197,8 +197,21 @@ def test_short_output_is_whole():
 
 
 def test_disk_use_is_found_whatever_the_depth(tmp_path):
+    disk = DiskUsage([tmp_path])
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
     (deep / "file").write_bytes(b"x" * 100_000)
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert 100_000 <= DiskUsage([tmp_path]).complete() < 200_000
+    while not disk.step():
+        pass
+    assert 100_000 <= disk.total < 200_000
+
+
+def test_disk_that_was_full_before_is_not_counted(tmp_path):
+    (tmp_path / "old").write_bytes(b"x" * 500_000)
+    time.sleep(0.05)
+    disk = DiskUsage([tmp_path])
+    (tmp_path / "new").write_bytes(b"x" * 100_000)
+    while not disk.step():
+        pass
+    assert 100_000 <= disk.total < 200_000

@@ -28,7 +28,6 @@ from novum.standing import Standing
 from novum.terminal import duration, harmless
 from novum.views import COLOURS, curve_line
 
-LAST_VERDICTS = 8
 CURVE_POINTS = 400
 
 
@@ -138,7 +137,6 @@ class LivePanel:
     def __init__(self, console: Console, target: int | None) -> None:
         self._console, self._tally = console, Tally(target)
         self.live = Live(console=console, auto_refresh=False, transient=True)
-        self._verdicts: deque[Text] = deque(maxlen=LAST_VERDICTS)
         self._curve: deque[Mapping[str, float]] = deque(maxlen=CURVE_POINTS)
         self._experiment: Experiment | None = None
         self._of: Experiment | None = None

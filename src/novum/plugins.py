@@ -12,8 +12,6 @@ from typing import Any
 
 from novum.errors import UsageError
 
-GROUPS = ("novum.researchers", "novum.runners", "novum.search")
-
 
 def names(group: str) -> list[str]:
     """The registered names of a group, sorted."""

@@ -33,12 +33,6 @@ class DiskUsage:
         self._walk = self._measure()
         return True
 
-    def complete(self) -> int:
-        """Walk all of it now."""
-        while not self.step():
-            pass
-        return self.total
-
     def _measure(self) -> Iterator[int]:
         size = 0
         waiting = list(self._directories)
