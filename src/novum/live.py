@@ -44,6 +44,11 @@ class Tally:
         """Remember where this session began."""
         self.standing, self._before = standing, standing.experiments
 
+    def judged(self, experiment: Experiment) -> None:
+        """The time of the baseline says nothing about the rate of experiments."""
+        if experiment.number == 0:
+            self._began = time.monotonic()
+
     def opening(self, experiment: Experiment) -> bool:
         """Whether this is the baseline, being measured for the first time."""
         known = self.standing is not None and self.standing.has_baseline
@@ -114,6 +119,7 @@ class PlainLines:
                     words = f"{result.measurement.metric:.5f}"
                 self._say(f"     baseline run: {words}")
             case Judged(experiment, standing):
+                self._tally.judged(experiment)
                 self._say(verdict_line(experiment, standing))
                 if experiment.verdict and experiment.verdict.outcome is Outcome.KEEP:
                     self._say(f"     {self._tally.best()}; {self._tally.words()}")
@@ -158,6 +164,7 @@ class LivePanel:
             case TrialEnded(experiment, result):
                 self._baseline_line(experiment, result.state, result.detail)
             case Judged(experiment, standing):
+                self._tally.judged(experiment)
                 self._console.print(verdict_line(experiment, standing), soft_wrap=False)
             case Notice(text):
                 self.notice(text)
