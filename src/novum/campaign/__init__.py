@@ -112,11 +112,12 @@ class Machine:
             self._work_on(unfinished)
 
     def _measure_baseline(self) -> None:
-        if self._standing.next_number > 0 and not self._ledger.open_experiment(self._campaign.id):
+        unfinished = self._ledger.open_experiment(self._campaign.id)
+        if self._standing.next_number > 0 and unfinished is None:
             raise CampaignError(
                 "the baseline failed; mend the lab, commit, and start a new campaign"
             )
-        baseline = self._ledger.open_experiment(self._campaign.id) or self._open(
+        baseline = unfinished or self._open(
             Proposal("baseline", (), researcher="novum"), self._campaign.start_commit, {}
         )
         wanted = 1 if self._lab.metric.noise == "none" else self._lab.judge.baseline_runs
@@ -196,17 +197,25 @@ class Machine:
 
     def _work_on(self, experiment: Experiment) -> None:
         """Run what the judge asks for until it decides; then remember."""
-        editable = self._lab.files.editable
-        before = self._repo.files(experiment.parent, editable)
         try:
-            after = apply_edits(before, experiment.proposal.edits, editable)
+            files = self._changed_files(experiment)
         except PatchError as error:
             verdict = Verdict(Outcome.INVALID, f"does not apply: {error}")
             self._close(experiment, verdict, self._standing.belief)
             return
-        files = {path: text for path, text in after.items() if before.get(path) != text}
         verdict, belief = self._decide(experiment, files)
         self._close(experiment, verdict, belief)
+
+    def _changed_files(self, experiment: Experiment) -> dict[str, str]:
+        """The new texts of the files that an experiment's proposal changes.
+
+        Raises:
+            PatchError: if it does not apply to its parent.
+        """
+        editable = self._lab.files.editable
+        before = self._repo.files(experiment.parent, editable)
+        after = apply_edits(before, experiment.proposal.edits, editable)
+        return {path: text for path, text in after.items() if before.get(path) != text}
 
     def _decide(
         self, experiment: Experiment, files: Mapping[str, str]
@@ -285,13 +294,10 @@ class Machine:
         """
         if experiment.number == 0:
             return experiment.parent
-        editable = self._lab.files.editable
-        before = self._repo.files(experiment.parent, editable)
         try:
-            after = apply_edits(before, experiment.proposal.edits, editable)
+            files = self._changed_files(experiment)
         except PatchError:
             return None
-        files = {path: text for path, text in after.items() if before.get(path) != text}
         message = commit_message(self._campaign.tag, self._lab, experiment, verdict)
         return self._repo.commit(experiment.parent, files, message, experiment.created)
 
