@@ -1,0 +1,73 @@
+"""Confirmation: what the search believes is measured again, and only then claimed.
+
+The incumbent and what it is compared with run in pairs, on seeds that nobody chose by, on the
+holdout where there is one. Nothing of the search's own scores enters: those were selected.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from novum.judge import average
+from novum.judge.paired import evidence, interval
+
+FEWEST = 4  # pairs: fewer cannot reach the level of a first claim, however large the gain
+MOST = 12  # pairs, unless the person asks for more
+PRECISION = 0.25  # of the gain: the half-width at which a confirmed gain is known well enough
+FUTILE = 6  # pairs, after which a gain that does not show is given up
+FIRST = 100  # experiments to the first milestone; then each time their number has doubled
+SHARE = 0.05  # of the trials so far: what a confirmation may cost that nobody asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A comparison as it stands: better is positive, in the metric's unit.
+
+    `low` and `high` hold the true gain with probability 0.95, at whatever time one looks.
+    `evidence` is the e-value against "not better"; it is confirmed at `1 / level`.
+    """
+
+    pairs: int
+    gain: float
+    low: float
+    high: float
+    evidence: float
+    level: float
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the evidence reaches what claims of this campaign need."""
+        return self.evidence * self.level >= 1
+
+
+def claim(differences: Sequence[float], level: float) -> Claim:
+    """The claim that these paired differences support (at least one of them)."""
+    low, high = interval(differences)
+    gain = average(tuple(differences))
+    return Claim(len(differences), gain, low, high, evidence(differences), level)
+
+
+def exact(difference: float, level: float) -> Claim:
+    """The claim of a metric without noise: one pair decides."""
+    strength = 1 / level if difference > 0 else 0.0
+    return Claim(1, difference, difference, difference, strength, level)
+
+
+def decided(found: Claim, most: int) -> bool:
+    """Whether no further pair is needed for this claim."""
+    if found.pairs >= most:
+        return True
+    if found.pairs < FEWEST:
+        return False
+    if found.confirmed:
+        return found.high - found.gain <= PRECISION * found.gain
+    return found.pairs >= FUTILE and found.evidence < 1
+
+
+def due(experiments: int, last: int) -> bool:
+    """Whether a milestone is reached, `last` experiments after which there was one (or 0)."""
+    return experiments >= max(FIRST, 2 * last)
+
+
+def affordable(trials: int, arms: int, most: int) -> int:
+    """Pairs for a confirmation that nobody asked for, of so many arms, after so many trials."""
+    return max(FEWEST, min(most, int(SHARE * trials / arms)))

@@ -1,0 +1,77 @@
+"""Paired differences of unknown variance: evidence and an interval that hold at any time.
+
+Two commits are run in pairs, in one session, and only the differences are looked at. One may
+look after each pair and stop, or go on, as one likes: the error rates hold all the same.
+
+The evidence is a likelihood ratio with a normal prior on the standardised effect and the
+right-Haar prior on the unknown scale: under every normal distribution of mean zero its
+expectation is 1, whenever one stops (M. Pérez-Ortiz, T. Lardy, R. de Heide, P. Grünwald,
+"E-statistics, group invariance and anytime-valid testing", Ann. Statist. 52, 2024). The interval
+inverts its two-sided form (H. Wang and A. Ramdas, "Anytime-valid t-tests and confidence
+sequences for Gaussian means with unknown variance", Sequential Analysis 44, 2025).
+"""
+
+import math
+from collections.abc import Sequence
+
+from novum.judge import average
+
+# Sd of the prior on effect over noise: gains of a whole campaign are many sd of a pair. A larger
+# one needs fewer pairs where the gain is large, and a little more where it is not.
+REACH = 3.0
+_WEIGHT = 1 / REACH**2  # the prior as so many pairs of mean zero
+
+
+def evidence(differences: Sequence[float]) -> float:
+    """The e-value against "the mean difference is not above zero"; 1 says nothing.
+
+    Under that hypothesis it is at least `x` with a probability of at most `1 / x`, over all
+    times at which one may look.
+    """
+    count = len(differences)
+    total = math.fsum(differences)
+    squares = math.fsum(value * value for value in differences)
+    if squares == 0:
+        return 1.0
+    size = count + _WEIGHT
+    rest = max(1 - total * total / (size * squares), 1e-300)
+    both = math.sqrt(_WEIGHT / size) * math.pow(rest, -count / 2)
+    place = total * math.sqrt(count / (size * rest * squares))
+    value = 2 * both * student_below(place, count)
+    return value if total > 0 else min(value, 1.0)
+
+
+def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """The confidence sequence of the mean difference after these pairs; infinite after too few.
+
+    With probability `level` it holds the mean at all times at once.
+    """
+    count = len(differences)
+    if count == 0:
+        return -math.inf, math.inf
+    mean = average(tuple(differences))
+    spread = math.fsum((value - mean) ** 2 for value in differences)
+    size = count + _WEIGHT
+    kept = ((1 - level) * math.sqrt(_WEIGHT / size)) ** (2 / count)
+    room = count - (1 - kept) * size
+    if room <= 0:
+        return -math.inf, math.inf
+    half = math.sqrt((1 - kept) * size * spread / (count * room))
+    return mean - half, mean + half
+
+
+def student_below(t: float, degrees: int) -> float:
+    """The distribution function of Student's t, by the finite series for whole degrees.
+
+    M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.7.3 and 26.7.4.
+    """
+    angle = math.atan(t / math.sqrt(degrees))
+    cosine = math.cos(angle)
+    odd = degrees % 2
+    term = cosine if odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for step in range(2 + odd, degrees, 2):
+        term *= cosine * cosine * (step - 1) / step
+        total += term
+    within = math.sin(angle) * total
+    return (1 + (2 / math.pi * (angle + within) if odd else within)) / 2
