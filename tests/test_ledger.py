@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,6 +44,7 @@ PROPOSALS = st.builds(
     key=WORDS,
     researcher=WORDS,
 )
+ITEMS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=3).map(tuple)
 EVIDENCE = st.builds(
     Evidence,
     *[NUMBERS] * 4,
@@ -54,7 +56,9 @@ EVIDENCE = st.builds(
 RESULTS = st.builds(
     TrialResult,
     st.sampled_from([TrialState.MEASURED, TrialState.INVALID]),
-    st.builds(Measurement, NUMBERS, st.dictionaries(WORDS, NUMBERS, max_size=3), st.booleans()),
+    st.builds(
+        Measurement, NUMBERS, st.dictionaries(WORDS, NUMBERS, max_size=3), st.booleans(), ITEMS
+    ),
     WORDS,
     st.binary(max_size=50),
     st.lists(st.dictionaries(WORDS, NUMBERS, max_size=2), max_size=3).map(tuple),
@@ -111,12 +115,13 @@ def test_whatever_is_recorded_is_read_back_as_it_was(
     ended = ledger.end_trial(trial, result, session)
     assert (ended.state, ended.measurement, ended.detail) == (
         result.state,
-        result.measurement,
+        replace(result.measurement, items=()),
         result.detail,
     )
     assert (ended.timing, ended.peak_memory_mb) == (result.timing, result.peak_memory_mb)
     assert ledger.log(trial) == result.log
     assert ledger.curve(trial) == list(result.curve)
+    assert ledger.items(trial) == result.measurement.items
     verdict = Verdict(Outcome.KEEP, words, evidence)
     judged = ledger.judge(opened, verdict, Belief(1.0, 0.5), "c" * 40, session)
     assert (judged.verdict, judged.belief, judged.commit) == (verdict, Belief(1.0, 0.5), "c" * 40)
@@ -245,10 +250,11 @@ def test_processes_that_ask_at_the_same_time_lose_nothing(tmp_path, ledger):
 def test_two_processes_may_open_a_new_ledger_at_the_same_time(tmp_path):
     with contextlib.closing(Ledger(tmp_path)) as made:
         script = "".join(f"{line};" for line in made._db.iterdump() if "CREATE" in line)
+        script += f"PRAGMA user_version = {made._version()};"
     made.path.unlink()
     first = sqlite3.connect(made.path, isolation_level=None, check_same_thread=False)
     first.execute("PRAGMA journal_mode = WAL")
-    first.executescript(f"BEGIN IMMEDIATE;{script};PRAGMA user_version = 1;")
+    first.executescript(f"BEGIN IMMEDIATE;{script}")
     finish = threading.Timer(0.3, lambda: first.execute("COMMIT"))
     finish.start()  # while the second has seen an empty ledger, and waits
     try:

@@ -205,20 +205,31 @@ def assemble(
     return Machine(ledger, repo, standing, parts, dataset, observers)
 
 
+def dataset_of(
+    lab: Lab, repo: Repo, commit: str, home: Path, say: Callable[[str], None]
+) -> Dataset:
+    """The data of a lab as a commit prepares it, made now if need be; `home` is the ledger's.
+
+    Raises:
+        CampaignError: if `prepare` fails.
+    """
+    if lab.trial.prepare is None:
+        return Dataset()
+    tree = Worktree(repo, home / "slots" / "prepare")
+    tree.fill(commit)
+    return prepared(lab, repo, commit, tree.directory, home, say)
+
+
 def _dataset(
     lab: Lab, repo: Repo, ledger: Ledger, campaign: Campaign, say: Callable[[str], None]
 ) -> Dataset:
-    if lab.trial.prepare is None:
-        return Dataset()
-    tree = Worktree(repo, ledger.home / "slots" / "prepare")
-    tree.fill(campaign.start_commit)
-    dataset = prepared(lab, repo, campaign.start_commit, tree.directory, ledger.home, say)
+    dataset = dataset_of(lab, repo, campaign.start_commit, ledger.home, say)
     if campaign.data_digest not in {"", dataset.digest}:
         raise UsageError(
             f"the data of campaign {campaign.tag} have changed since it began, so new scores "
             "cannot be compared with its old ones; start another: novum run --tag NAME"
         )
-    if not campaign.data_digest:
+    if dataset.digest and not campaign.data_digest:
         ledger.record_digest(campaign.id, dataset.digest)
     return dataset
 

@@ -64,11 +64,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured: the metric, and every other number (guards, diagnostics) by name."""
+    """What was measured: the metric, and every other number (guards, diagnostics) by name.
+
+    `items` are the parts that the metric is the weighted mean of: a score and a weight for each.
+    """
 
     metric: float
     metrics: Mapping[str, float] = field(default_factory=dict)
     self_reported: bool = False
+    items: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

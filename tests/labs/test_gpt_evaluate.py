@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from novum.runners.metrics import parse_result
+
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional
 pytestmark = pytest.mark.torch
@@ -217,7 +219,15 @@ def test_the_score_is_the_models_bits_per_byte(tmp_path, run, heldout):
         text = windows[:, 1:] != 0
         nats, count = nats + float(loss[text].sum()), count + int(text.sum())
     assert result["val_bpb"] == pytest.approx(nats / math.log(2) / count, rel=1e-7)
-    assert result["eval_tokens"] == rows * LENGTH == len(result["items"]["val_bpb"]) * LENGTH
+    assert result["eval_tokens"] == rows * LENGTH == len(result["items"]) * LENGTH
+    scores, lengths = zip(*result["items"], strict=True)
+    assert sum(lengths) == count
+    of_items = sum(s * n for s, n in result["items"]) / count
+    assert of_items == pytest.approx(result["val_bpb"], abs=1e-5)
+    assert parse_result(json.dumps(result).encode(), "val_bpb").items == tuple(
+        map(tuple, result["items"])
+    )
+    assert len(set(scores)) > 1
     parameters = {id(p): p.numel() for p in model.parameters()}
     assert result["params_M"] == pytest.approx((sum(parameters.values()) + 1 + LENGTH) / 1e6)
     assert f"{result['val_bpb']:.6f}" in printed

@@ -78,6 +78,49 @@ def test_a_bad_result_is_refused(text):
         parse_result(text, "score")
 
 
+def result_with(items: object, score: float = 2.0) -> bytes:
+    return json.dumps({"score": score, "items": items}).encode()
+
+
+def test_items_are_read_and_are_no_metric():
+    found = parse_result(result_with([[1, 3], [5, 1], [9, 0]]), "score")
+    assert found.items == ((1.0, 3.0), (5.0, 1.0), (9.0, 0.0))
+    assert found.metrics == {}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        {},
+        None,
+        {"score": [2.0]},
+        [2.0],
+        [[2.0]],
+        [[2.0, 1, 1]],
+        [[2.0, -1]],
+        [[2.0, 0]],
+        [["2", 1]],
+        [[True, 1]],
+        [[2.0, 1e308]] * 2,
+        [[2.0, 1]] * 100_001,
+    ],
+)
+def test_items_that_are_not_sound_make_the_result_invalid(items):
+    with pytest.raises(InvalidMetricError, match="item"):
+        parse_result(result_with(items), "score")
+
+
+@pytest.mark.parametrize(("score", "sound"), [(2.0, True), (2.001, True), (2.01, False)])
+def test_the_metric_is_the_weighted_mean_of_its_items(score, sound):
+    text = result_with([[1, 3], [5, 1]], score)
+    if sound:
+        assert parse_result(text, "score").metric == score
+    else:
+        with pytest.raises(InvalidMetricError, match="weighted mean"):
+            parse_result(text, "score")
+
+
 def test_nested_values_are_left_out():
     found = parse_result(b'{"score": 1, "n": 2, "deep": {"x": 3}, "list": [4]}', "score")
     assert found.metrics == {"n": 2.0}

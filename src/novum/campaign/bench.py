@@ -3,23 +3,21 @@
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from math import inf, isfinite
 from pathlib import Path
 from threading import Event
 
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
+from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
 from novum.ledger import Experiment, Heartbeat, Ledger, Trial
-from novum.records import Measurement, TrialResult, TrialState
+from novum.records import TrialState
 from novum.repo import Repo
-from novum.runners import Order, Pulse, Runner
+from novum.runners import Pulse, Runner
 from novum.standing import Standing
-from novum.worktree import Worktree
 
 BEAT_SECONDS = 2.0
-OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
 LOOK_SECONDS = 0.5  # how often a running trial looks for a request to stop
 
 
@@ -51,12 +49,8 @@ class Bench:
         self.stop = Stop()
         self.session = ledger.open_session(standing.campaign.id)
         self._ledger, self._standing, self._tell = ledger, standing, tell
-        self._runner, self._dataset, self._lab = runner, dataset, standing.lab
-        slot = ledger.home / "slots" / "0"
-        self._scratch = slot / "scratch"
-        self._candidate = Worktree(repo, slot / "tree")
-        self._pristine = Worktree(repo, slot / "pristine")
-        self._pristine.fill(standing.campaign.start_commit)
+        directory, start = ledger.home / "slots" / "0", standing.campaign.start_commit
+        self._slot = Slot(repo, directory, standing.lab, start, dataset, runner)
         self._beaten = self._looked = 0.0
 
     def run(self, target: Experiment, files: Mapping[str, str], asked_by: Experiment) -> Trial:
@@ -66,57 +60,20 @@ class Bench:
         number = self._ledger.start_trial(target.id, asked_by.id, seed, seconds, "validation")
         self._tell(Step("running"))
         self._tell(TrialStarted(target, number, seed))
-        scratch = self._scratch
+        standing = self._standing
+        overtime = standing.overtime if standing.has_baseline else None
+        task = Task(target.commit or target.parent, files, seed, seconds, overtime)
         try:
-            self._candidate.fill(target.commit or target.parent, files)
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-            order = Order(
-                lab=self._lab,
-                tree=self._candidate.directory,
-                pristine=self._pristine.directory,
-                scratch=scratch,
-                seed=seed,
-                seconds=seconds,
-                data=self._dataset.data,
-                heldout=self._dataset.heldout,
-            )
-            watch = partial(self._watch, number)
-            result = self._verified(self._runner.run(order, watch, self.stop.now))
+            result = self._slot.run(task, partial(self._watch, number), self.stop.now)
             if target.id == asked_by.id and result.state is TrialState.MEASURED:
                 self._keep_artifacts(target)
         except OSError as error:
-            detail = f"{error.strerror or error} ({error.filename or scratch})"
-            result = TrialResult(TrialState.INFRASTRUCTURE, detail=detail)
+            result = self._slot.mishap(error)
         trial = self._ledger.end_trial(number, result, self.session)
         self._standing.add_trial(trial)
         self._tell(Step("measured"))
         self._tell(TrialEnded(target, result))
         return trial
-
-    def _verified(self, result: TrialResult) -> TrialResult:
-        """The result, unless the trial changed files that are not its own."""
-        changed = set(self._candidate.restore()) - set(self._lab.files.editable)
-        if not self._lab.self_reported:  # without a sandbox, these can be reached too
-            changed.update(self._pristine.restore())
-        if changed:
-            detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
-        elif result.state is TrialState.MEASURED and not _is_score(result.measurement):
-            detail = f"there is no finite score: {result.measurement}"
-        elif result.timing.overtime > self._allowed_overtime():
-            spent, usual = result.timing.overtime, self._standing.overtime
-            detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
-            return replace(result, state=TrialState.TIMEOUT, measurement=None, detail=detail)
-        else:
-            return result
-        return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
-
-    def _allowed_overtime(self) -> float:
-        """Saving takes a moment, but nobody may train longer than the baseline did."""
-        if not self._standing.has_baseline:
-            return inf
-        seconds = float(self._standing.campaign.settings["seconds"])
-        return self._standing.overtime + max(OVERTIME_SECONDS, OVERTIME_SHARE * seconds)
 
     def _watch(self, trial: int, pulse: Pulse) -> None:
         self._tell(Beat(pulse))
@@ -140,7 +97,7 @@ class Bench:
 
     def _keep_artifacts(self, experiment: Experiment) -> None:
         """Set aside what the trial left, in case its experiment is kept."""
-        source, target = self._scratch / "artifacts", self._artifacts(experiment)
+        source, target = self._slot.scratch / "artifacts", self._artifacts(experiment)
         if source.is_dir() and any(source.iterdir()):
             shutil.rmtree(target, ignore_errors=True)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,8 +121,4 @@ class Bench:
 
     def close(self) -> None:
         """Leave nothing of the last trial behind."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def _is_score(measurement: Measurement | None) -> bool:
-    return measurement is not None and isfinite(measurement.metric)
+        self._slot.close()

@@ -29,6 +29,7 @@ from novum.ledger.rows import (
     Heartbeat,
     Request,
     Trial,
+    deflated_items,
     read_campaign,
     read_experiment,
     read_request,
@@ -318,7 +319,7 @@ class Ledger:
             db.execute(
                 "UPDATE trial SET state = ?, ended = ?, metric = ?, metrics = ?,"
                 " self_reported = ?, detail = ?, timing = ?, peak_memory_mb = ?, curve = ?,"
-                " log = ? WHERE id = ? AND state = 'running'",
+                " log = ?, items = ? WHERE id = ? AND state = 'running'",
                 (
                     result.state,
                     now,
@@ -330,6 +331,7 @@ class Ledger:
                     result.peak_memory_mb,
                     zlib.compress(json.dumps([dict(point) for point in result.curve]).encode()),
                     zlib.compress(result.log),
+                    deflated_items(measured),
                     trial,
                 ),
             )
@@ -374,6 +376,11 @@ class Ledger:
         """The points of a trial's learning curve."""
         points: list[dict[str, float]] = json.loads(self._inflated("curve", trial) or b"[]")
         return points
+
+    def items(self, trial: int) -> tuple[tuple[float, float], ...]:
+        """A score and a weight for each item that a trial's metric is the mean of, if given."""
+        pairs = json.loads(self._inflated("items", trial) or b"[]")
+        return tuple((score, weight) for score, weight in pairs)
 
     def _inflated(self, column: str, trial: int) -> bytes:
         rows = self._rows(f"SELECT {column} FROM trial WHERE id = ?", trial)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A row of `trial`, without its log and curve, which `Ledger.log` and `curve` read."""
+    """A row of `trial`, without its log, curve and items, which the ledger reads alone."""
 
     id: int
     experiment: int
@@ -100,7 +101,7 @@ class Heartbeat:
     point: Mapping[str, float]
 
 
-# All but the log and the curve, which are large and read alone.
+# All but the log, the curve and the items, which are large and read alone.
 TRIAL_COLUMNS = (
     "id, experiment, asked_by, seed, seconds, split, state, started, ended, metric, metrics, "
     "self_reported, detail, timing, peak_memory_mb"
@@ -172,6 +173,13 @@ def read_trial(row: sqlite3.Row) -> Trial:
         timing=Timing(**timing),
         peak_memory_mb=row["peak_memory_mb"] or 0.0,
     )
+
+
+def deflated_items(measured: Measurement | None) -> bytes | None:
+    """The items of a measurement as they are stored; None without any."""
+    if measured is None or not measured.items:
+        return None
+    return zlib.compress(json.dumps(measured.items).encode())
 
 
 def read_request(row: sqlite3.Row) -> Request:

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 
 from novum.records import Measurement
 
+ITEMS = "items"  # in a result: the scores and weights whose weighted mean is the metric
 _MOST = 1000
+_MOST_ITEMS = 100_000
+_ROUNDING = 1e-3  # of the scores' size: how far the weighted mean may be from the metric
 _LONGEST_NAME = 100
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
 _MARKED = re.compile(r"METRIC[ \t]+([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(\S.*)", re.ASCII)
@@ -37,7 +40,8 @@ def parse_result(text: bytes, name: str) -> Measurement:
     """Read an evaluator's result file: one JSON object, whose numbers are the metrics.
 
     Raises:
-        InvalidMetricError: if it is no such thing, or the metric is not in it.
+        InvalidMetricError: if it is no such thing, the metric is not in it, or it has `items`
+            that are not what they should be.
     """
     try:
         data = json.loads(
@@ -54,8 +58,41 @@ def parse_result(text: bytes, name: str) -> Measurement:
     metric = _as_finite(data[name])
     if metric is None:
         raise InvalidMetricError(f"`{name}` is not a finite number: {str(data[name])[:60]}")
+    items = _items(data[ITEMS], name, metric) if ITEMS in data else ()
     numbers = finite_numbers(data)
-    return Measurement(metric, {key: value for key, value in numbers.items() if key != name})
+    others = {key: value for key, value in numbers.items() if key != name}
+    return Measurement(metric, others, items=items)
+
+
+def _items(value: object, name: str, metric: float) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= _MOST_ITEMS:
+        raise InvalidMetricError(
+            f"`{ITEMS}` in the evaluator's result must be a list of 1 to {_MOST_ITEMS} pairs "
+            "[score, weight]"
+        )
+    items = tuple(_item(pair, number) for number, pair in enumerate(value))
+    total = sum(weight for _, weight in items)
+    if not 0 < total < math.inf:
+        raise InvalidMetricError(f"the weights of `{ITEMS}` must add up to more than 0")
+    mean = sum(weight / total * score for score, weight in items)
+    size = sum(weight / total * abs(score) for score, weight in items)
+    if not abs(mean - metric) <= _ROUNDING * size:
+        raise InvalidMetricError(
+            f"the weighted mean of `{ITEMS}` is {mean:.6g}, but `{name}` is {metric:.6g}: leave "
+            f"`{ITEMS}` out where the metric is not such a mean"
+        )
+    return items
+
+
+def _item(pair: object, number: int) -> tuple[float, float]:
+    if isinstance(pair, list) and len(pair) == 2:
+        score, weight = _as_finite(pair[0]), _as_finite(pair[1])
+        if score is not None and weight is not None and weight >= 0:
+            return score, weight
+    raise InvalidMetricError(
+        f"item {number} in the evaluator's result must be [score, weight], finite, the weight "
+        f"not below 0: {str(pair)[:60]}"
+    )
 
 
 def parse_output(output: bytes, name: str) -> Measurement:

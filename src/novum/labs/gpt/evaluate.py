@@ -346,7 +346,7 @@ class Text:
 
 
 def bits_per_byte(graph: Graph, text: Text, device: str):
-    """The score, and that of each window: -log2 p of the bytes, over the number of bytes."""
+    """The score, and [score, bytes] of each window: -log2 p of its bytes, over their number."""
     audited = dict.fromkeys(random.SystemRandom().sample(
         range(len(text.batches)), min(len(text.batches), AUDIT_ROWS // text.batch)))  # fmt: skip
     cuts = draw_cuts(len(audited), text)
@@ -365,7 +365,7 @@ def bits_per_byte(graph: Graph, text: Text, device: str):
     if not sum(counts):
         raise NotReady("the held-out text is empty")
     scale = math.log(2)
-    rows = [n / (scale * max(c, 1)) for n, c in zip(nats, counts, strict=True)]
+    rows = [[n / (scale * max(c, 1)), c] for n, c in zip(nats, counts, strict=True)]
     return math.fsum(nats) / (scale * sum(counts)), rows
 
 
@@ -422,7 +422,7 @@ def evaluate(artifacts: Path, heldout: Path, split: str) -> dict:
             "params_M": sum(w.numel() for w in weights.values()) / 1e6,
             "eval_tokens": len(rows) * text.length,
             "eval_seconds": round(time.perf_counter() - began, 3),
-            "items": {"val_bpb": [round(bits, 5) for bits in rows]},
+            "items": [[round(bits, 5), count] for bits, count in rows],
             "corpus": text.digest}  # fmt: skip
 
 

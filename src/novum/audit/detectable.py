@@ -1,0 +1,126 @@
+"""How large luck is, and how small an effect can be told from it. Pure; normal noise is assumed.
+
+Run noise is what another run of the same code changes; split noise is what other held-out items
+would change. Replicates show the first, and only the items of an evaluation show the second.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from novum.audit.quantiles import chi_square, fisher, student
+from novum.judge import average
+
+Items = Sequence[tuple[float, float]]  # a score and a weight for each
+LEVEL = 0.95  # of intervals
+ERROR, POWER = 0.05, 0.8  # of a one-sided test for a single decision
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A standard deviation and its 95 % interval, from so many degrees of freedom."""
+
+    sd: float
+    low: float
+    high: float
+    degrees: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two variances and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """The standard deviation of repeated runs, with the chi-square interval; None for fewer than 2.
+
+    Runs that are all equal have a spread of exactly 0.
+    """
+    degrees = len(values) - 1
+    if degrees < 1:
+        return None
+    squares = _squares(values)
+    tail = (1 - LEVEL) / 2
+    return Spread(
+        math.sqrt(squares / degrees),
+        math.sqrt(squares / chi_square(1 - tail, degrees)),
+        math.sqrt(squares / chi_square(tail, degrees)),
+        degrees,
+    )
+
+
+def variance_ratio(above: Sequence[float], below: Sequence[float]) -> Ratio | None:
+    """The ratio of the variances of two independent samples, with the F interval.
+
+    None if one of them has fewer than two values, or the lower one no variance at all.
+    """
+    degrees = len(above) - 1, len(below) - 1
+    if min(degrees) < 1 or _squares(below) == 0:
+        return None
+    value = (_squares(above) / degrees[0]) / (_squares(below) / degrees[1])
+    tail = (1 - LEVEL) / 2
+    return Ratio(value, value / fisher(1 - tail, *degrees), value / fisher(tail, *degrees))
+
+
+def split_error(items: Items) -> float | None:
+    """The standard error of a weighted mean over resampled items; None for fewer than two.
+
+    By the delta method for a ratio of sums (W. Cochran, "Sampling Techniques", 3rd ed. 1977,
+    chapter 6), which the bootstrap over items agrees with.
+    """
+    total = math.fsum(weight for _, weight in items)
+    count = sum(weight > 0 for _, weight in items)
+    if count < 2:
+        return None
+    mean = math.fsum(score * weight for score, weight in items) / total
+    squares = math.fsum((weight * (score - mean)) ** 2 for score, weight in items)
+    return math.sqrt(squares * count / (count - 1)) / total
+
+
+def paired_split_error(one: Items, other: Items) -> float | None:
+    """The same of the difference of two runs measured on the same items; None if they differ."""
+    if [weight for _, weight in one] != [weight for _, weight in other]:
+        return None
+    return split_error([(a[0] - b[0], a[1]) for a, b in zip(one, other, strict=True)])
+
+
+def detectable(error: float, degrees: int, *, level: float = ERROR, power: float = POWER) -> float:
+    """The smallest true effect that a one-sided t-test finds with that power.
+
+    `error` is the standard error of the effect, from a noise known with so many `degrees` of
+    freedom: (t(1 - level) + t(power)) standard errors, the usual approximation to the noncentral
+    t (within 6 % from two degrees of freedom on).
+    """
+    return (student(1 - level, degrees) + student(power, degrees)) * error
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The smallest effects, in the metric's unit, that can be told from luck."""
+
+    one_run: float
+    three_runs: float
+    confirmation: float
+
+
+def reach(noise: Spread, error_rate: float, pairs: int) -> Reach:
+    """What can be found against a baseline that is known from the runs the noise is known from.
+
+    One and three runs: error `sd * sqrt(1/k + 1/n)`. The confirmation: so many fresh pairs,
+    error `sd * sqrt(2 / pairs)`, at half the error rate, which is the level of a first claim.
+    """
+    runs = noise.degrees + 1
+    return Reach(
+        detectable(noise.sd * math.sqrt(1 + 1 / runs), noise.degrees),
+        detectable(noise.sd * math.sqrt(1 / 3 + 1 / runs), noise.degrees),
+        detectable(noise.sd * math.sqrt(2 / pairs), pairs - 1, level=error_rate / 2),
+    )
+
+
+def _squares(values: Sequence[float]) -> float:
+    mean = average(tuple(values))
+    return math.fsum((value - mean) ** 2 for value in values)

@@ -1,0 +1,117 @@
+"""The slot: the directories in which trials of a lab run, one after another, and are verified."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from pathlib import Path
+from threading import Event
+from typing import Literal
+
+from novum.dataset import Dataset
+from novum.lab import Lab
+from novum.records import Measurement, TrialResult, TrialState
+from novum.repo import Repo
+from novum.runners import Order, Pulse, Runner
+from novum.worktree import Worktree
+
+OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to run: a commit with some files replaced, a seed, and a budget in seconds.
+
+    `overtime` is how long the baseline works past this budget; None while that is not known.
+    """
+
+    commit: str
+    files: Mapping[str, str]
+    seed: int
+    seconds: float
+    overtime: float | None = None
+    split: Literal["validation", "holdout"] = "validation"
+
+    @property
+    def allowed_overtime(self) -> float:
+        """Saving takes a moment, but nobody may train longer than the baseline did."""
+        if self.overtime is None:
+            return inf
+        return self.overtime + max(OVERTIME_SECONDS, OVERTIME_SHARE * self.seconds)
+
+
+class Slot:
+    """Fills its directories for a task, has the runner run it, and sees what it did to them."""
+
+    def __init__(
+        self, repo: Repo, directory: Path, lab: Lab, start: str, dataset: Dataset, runner: Runner
+    ) -> None:
+        self.scratch = directory / "scratch"
+        self._lab, self._dataset, self._runner = lab, dataset, runner
+        self._candidate = Worktree(repo, directory / "tree")
+        self._pristine = Worktree(repo, directory / "pristine")
+        self._pristine.fill(start)
+
+    def run(self, task: Task, watch: Callable[[Pulse], None], cancel: Event) -> TrialResult:
+        """Run one trial to its end, and verify it.
+
+        Raises:
+            OSError: if the disk does not take its files; `mishap` makes a result of that.
+        """
+        return self._verified(task, self._runner.run(self.order(task), watch, cancel))
+
+    def order(self, task: Task) -> Order:
+        """What a runner is given: the directories hold the task's files, and nothing is left over.
+
+        Raises:
+            OSError: if the disk does not take them.
+        """
+        self._candidate.fill(task.commit, task.files)
+        self.close()
+        self.scratch.mkdir(parents=True)
+        return Order(
+            lab=self._lab,
+            tree=self._candidate.directory,
+            pristine=self._pristine.directory,
+            scratch=self.scratch,
+            seed=task.seed,
+            seconds=task.seconds,
+            data=self._dataset.data,
+            heldout=self._dataset.heldout,
+            split=task.split,
+        )
+
+    def restore(self) -> set[str]:
+        """Undo what a trial did to frozen files; returns those that it had changed."""
+        changed = set(self._candidate.restore()) - set(self._lab.files.editable)
+        if not self._lab.self_reported:  # without a sandbox, these can be reached too
+            changed.update(self._pristine.restore())
+        return changed
+
+    def mishap(self, error: OSError) -> TrialResult:
+        """The result of a trial that the place did not let run."""
+        detail = f"{error.strerror or error} ({error.filename or self.scratch})"
+        return TrialResult(TrialState.INFRASTRUCTURE, detail=detail)
+
+    def close(self) -> None:
+        """Leave nothing of the last trial behind."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _verified(self, task: Task, result: TrialResult) -> TrialResult:
+        """The result, unless the trial changed files that are not its own."""
+        changed = self.restore()
+        if changed:
+            detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
+        elif result.state is TrialState.MEASURED and not _is_score(result.measurement):
+            detail = f"there is no finite score: {result.measurement}"
+        elif result.timing.overtime > task.allowed_overtime:
+            spent, usual = result.timing.overtime, task.overtime
+            detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
+            return replace(result, state=TrialState.TIMEOUT, measurement=None, detail=detail)
+        else:
+            return result
+        return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
+
+
+def _is_score(measurement: Measurement | None) -> bool:
+    return measurement is not None and isfinite(measurement.metric)
