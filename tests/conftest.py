@@ -43,6 +43,9 @@ run = ["python", "train.py"]
 [judge]
 policy = "greedy"
 baseline_runs = 1
+
+[confirm]
+at_end = false
 """
 FILES = {
     "lab.toml": LAB,

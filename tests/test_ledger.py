@@ -250,7 +250,8 @@ def test_processes_that_ask_at_the_same_time_lose_nothing(tmp_path, ledger):
 def test_two_processes_may_open_a_new_ledger_at_the_same_time(tmp_path):
     with contextlib.closing(Ledger(tmp_path)) as made:
         script = "".join(f"{line};" for line in made._db.iterdump() if "CREATE" in line)
-        script += f"PRAGMA user_version = {made._version()};"
+        version = made._db.execute("PRAGMA user_version").fetchone()[0]
+        script += f"PRAGMA user_version = {version};"
     made.path.unlink()
     first = sqlite3.connect(made.path, isolation_level=None, check_same_thread=False)
     first.execute("PRAGMA journal_mode = WAL")

@@ -99,9 +99,9 @@ class ResultsFile:
 
 
 def by_experiment(trials: Iterable[Trial]) -> Mapping[int, Sequence[Trial]]:
-    """Trials by the experiment whose commit they ran."""
+    """Trials of the search by the experiment whose commit they ran; confirmations are apart."""
     groups: dict[int, list[Trial]] = {}
-    for trial in trials:
+    for trial in (trial for trial in trials if trial.cell is None):
         groups.setdefault(trial.experiment, []).append(trial)
     return groups
 

@@ -5,7 +5,7 @@ Unknown keys and impossible values are errors that name the line.
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -129,6 +129,14 @@ class JudgeTable(_Table):
     max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
 
 
+class ConfirmTable(_Table):
+    """`[confirm]`: when what was found is measured again by itself, and how often at most."""
+
+    pairs: Annotated[int, Field(ge=4, le=200, strict=True)] = 12
+    first_milestone: Annotated[int, Field(ge=0, strict=True)] = 100
+    at_end: bool = True
+
+
 class SearchTable(_Table):
     """`[search]`: where to build next."""
 
@@ -162,6 +170,7 @@ class Lab(_Table):
     sandbox: SandboxTable = SandboxTable()
     guards: dict[Name, Guard] = {}
     judge: JudgeTable = JudgeTable()
+    confirm: ConfirmTable = ConfirmTable()
     search: SearchTable = SearchTable()
     researcher: ResearcherTable = ResearcherTable()
     space: dict[Name, Parameter] = {}
@@ -175,6 +184,10 @@ class Lab(_Table):
     def minimize(self) -> bool:
         """Whether a smaller metric is better."""
         return self.metric.direction == "minimize"
+
+    def with_dial(self, dial: Mapping[str, float]) -> "Lab":
+        """This lab with another value of its dial."""
+        return self.model_copy(update={"dial": dict(dial)})
 
     def timeout(self, seconds: float) -> float:
         """Wall seconds after which a trial of this budget is ended whatever its own clock says."""

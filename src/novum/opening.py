@@ -165,7 +165,9 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
         settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
     done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
-    if settings["target"] is not None and done >= settings["target"]:
+    # An open campaign may have all its experiments, and yet have to confirm what they found.
+    reached = settings["target"] is not None and done >= settings["target"]
+    if reached and campaign.state != "open":
         raise UsageError(
             f"campaign {campaign.tag} has its {done} experiments; for more: "
             f"novum resume --tag {campaign.tag} --experiments {done + 20}"

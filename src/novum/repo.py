@@ -153,8 +153,11 @@ class Repo:
             return None
         if not isinstance(item, pygit2.Blob):
             return None
+        return self._text(path, item.data)
+
+    def _text(self, path: str, content: bytes) -> str:
         try:
-            return item.data.decode("utf-8")
+            return content.decode("utf-8")
         except UnicodeDecodeError:
             raise RepoError(f"{path} is not UTF-8 text, so it cannot be edited") from None
 
@@ -176,6 +179,27 @@ class Repo:
         tree = self._tree_with(base.tree, blobs)
         who = pygit2.Signature("Novum", "novum@localhost", int(when), 0)
         return str(self._git.create_commit(None, who, who, message, tree, [base.id]))
+
+    def reverted(self, tip: str, newest: str, before: str) -> dict[str, str] | None:
+        """The files of `tip` that change if all from after `before` to `newest` is taken out.
+
+        A three-way merge, as `git revert` does; None if later changes rest on what goes.
+
+        Raises:
+            RepoError: if a file is not UTF-8 text.
+        """
+        ours = self._commit(tip)
+        merged = self._git.merge_trees(
+            self._commit(newest).tree, ours.tree, self._commit(before).tree
+        )
+        if merged.conflicts is not None:
+            return None
+        files = {}
+        for entry in merged:
+            now = self.entry(tip, entry.path)
+            if now is None or now.blob != str(entry.id):
+                files[entry.path] = self._text(entry.path, self.blob(str(entry.id)))
+        return files
 
     def _tree_with(
         self, tree: pygit2.Tree | None, blobs: Mapping[tuple[str, ...], pygit2.Oid]

@@ -84,7 +84,8 @@ class Standing:
         """Take in a trial that ended."""
         self.trials += 1
         self.trial_seconds += trial.timing.total
-        measured = trial.state is TrialState.MEASURED and trial.split == "validation"
+        searched = trial.split == "validation" and trial.cell is None
+        measured = trial.state is TrialState.MEASURED and searched
         if measured and trial.measurement is not None:
             before = self.values(trial.experiment)
             after = (*before, trial.measurement.metric)

@@ -12,8 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from novum.briefing import Briefing
-from novum.campaign.bench import Bench, Stop
+from novum.campaign.ablation import Ablation, worthless
+from novum.campaign.bench import Bench, Job, Stop
 from novum.campaign.case import case_of, commit_message
+from novum.campaign.confirmation import ASKED, END, MILESTONE, Referee
 from novum.campaign.events import Event, Judged, Notice, Observer, Proposed, Started, Step
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
@@ -28,7 +30,7 @@ from novum.runners import Runner
 from novum.search import Search
 from novum.standing import Standing
 
-__all__ = ["Machine", "Parts", "Stop", "Stopped"]
+__all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
 
 MISHAPS = 3  # trials in a row that may fail for reasons of the place
 TIDY_EVERY = 1000
@@ -48,6 +50,16 @@ class Parts:
     researcher: Researcher
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person wants to be confirmed: how precisely, under which dial, of which parts."""
+
+    pairs: int | None = None
+    dial: dict[str, float] | None = None
+    ablate: bool = False
+    prune: bool = False
+
+
 class Machine:
     """One campaign, worked on by this process, which holds the lab's lock."""
 
@@ -64,6 +76,7 @@ class Machine:
         self._parts, self._observers = parts, observers
         self._lab, self._campaign = standing.lab, standing.campaign
         self._bench = Bench(ledger, repo, standing, parts.runner, dataset, self._tell)
+        self._referee = Referee(ledger, standing, self._try, self._tell)
         self.stop = self._bench.stop
 
     def run(self, experiments: int | None) -> None:
@@ -76,12 +89,15 @@ class Machine:
         with closing(self._bench):
             self._recover()
             while experiments is None or self._standing.experiments < experiments:
+                self._confirm_in_passing(experiments)
                 experiment = self._next(self._parts.researcher)
                 if experiment is None:
                     name = self._parts.researcher.name
                     self._tell(Notice(f"the researcher ({name}) has nothing more to propose"))
                     break
                 self._work_on(experiment)
+            if self._lab.confirm.at_end and not self._referee.settled:
+                self._referee.work(self._referee.open(END, None, None))
         self._finish()
 
     def run_requests(self) -> None:
@@ -90,6 +106,12 @@ class Machine:
             self._recover()
             while (experiment := self._next(None)) is not None:
                 self._work_on(experiment)
+
+    def confirm(self, asked: Asked) -> None:
+        """Confirm the incumbent, as the person asked."""
+        with closing(self._bench):
+            self._recover()
+            self._confirm(asked)
 
     # Opening
 
@@ -110,6 +132,9 @@ class Machine:
         unfinished = self._ledger.open_experiment(self._campaign.id)
         if unfinished is not None:
             self._work_on(unfinished)
+        confirmation = self._ledger.confirmations.unfinished(self._campaign.id)
+        if confirmation is not None:
+            self._referee.work(confirmation)
 
     def _measure_baseline(self) -> None:
         unfinished = self._ledger.open_experiment(self._campaign.id)
@@ -122,7 +147,7 @@ class Machine:
         )
         wanted = 1 if self._lab.metric.noise == "none" else self._lab.judge.baseline_runs
         while len(self._standing.values(baseline.id)) < wanted:
-            trial = self._try(baseline, {}, baseline)
+            trial = self._try(Job(baseline, baseline))
             if trial.state is not TrialState.MEASURED:
                 self._close(baseline, Verdict(Outcome.CRASH, trial.detail), None)
                 self._finish()
@@ -150,6 +175,47 @@ class Machine:
     def _finish(self) -> None:
         settings = dict(self._campaign.settings)
         self._ledger.update_campaign(self._campaign.id, state="finished", settings=settings)
+
+    # Confirming
+
+    def _confirm_in_passing(self, target: int | None) -> None:
+        """Between two experiments: what the person asks for, and milestones."""
+        for request in self._ledger.waiting("confirm"):
+            try:
+                asked = Asked(**request.body)
+            except TypeError as error:
+                self._ledger.answer(request.id, f"not understood: {error}")
+                continue
+            self._ledger.answer(request.id, "confirming")
+            self._confirm(asked)
+        if self._referee.milestone_reached(target):
+            self._referee.work(self._referee.open(MILESTONE, None, None))
+
+    def _confirm(self, asked: Asked) -> None:
+        if self._standing.incumbent.number == 0:
+            self._tell(Notice("nothing was kept, so there is nothing to confirm"))
+            return
+        if asked.ablate or asked.prune:
+            self._ablate(asked)
+        self._referee.work(self._referee.open(ASKED, asked.pairs, asked.dial))
+
+    def _ablate(self, asked: Asked) -> None:
+        """Find the parts that do not pay; to prune, take them out as experiments like others."""
+        ablation = Ablation(self._repo, self._standing, self._referee)
+        parts = ablation.find(asked.pairs)
+        gone: set[int] = set()
+        for part in worthless(parts, self._lab.line_cost) if asked.prune else ():
+            proposal = None
+            if gone.isdisjoint(keep.id for keep in part.keeps):
+                proposal = ablation.proposal(part)
+            if proposal is None:
+                continue
+            parent = self._parts.search.parent(self._standing)
+            files = self._repo.files(parent, self._lab.files.editable)
+            before = self._standing.incumbent
+            self._work_on(self._open(proposal, parent, files))
+            if self._standing.incumbent is not before:
+                gone.update(keep.id for keep in part.keeps)
 
     # Proposing
 
@@ -223,13 +289,13 @@ class Machine:
         """The verdict on an experiment, and the belief about the incumbent that stands after it."""
         trials = [trial for trial in self._ledger.trials(experiment.id) if trial.state.counts]
         if not trials:
-            trials = [self._try(experiment, files, experiment)]
+            trials = [self._try(Job(experiment, experiment, files))]
         while trials[-1].state is TrialState.MEASURED:
             ruling = self._parts.judge.consider(
                 case_of(experiment, self._standing, self._ledger, self._parts.judge)
             )
             if ruling.again is Next.CANDIDATE:
-                trials.append(self._try(experiment, files, experiment))
+                trials.append(self._try(Job(experiment, experiment, files)))
             elif ruling.again is Next.INCUMBENT:
                 self._measure_incumbent(experiment)
             else:
@@ -243,7 +309,7 @@ class Machine:
 
     def _measure_incumbent(self, asked_by: Experiment) -> None:
         for _ in range(MISHAPS):
-            trial = self._try(self._standing.incumbent, {}, asked_by)
+            trial = self._try(Job(self._standing.incumbent, asked_by))
             if trial.state is TrialState.MEASURED:
                 return
         raise CampaignError(
@@ -251,13 +317,13 @@ class Machine:
             "see what changed on this machine, then `novum resume`"
         )
 
-    def _try(self, target: Experiment, files: Mapping[str, str], asked_by: Experiment) -> Trial:
-        """Run one trial of `target`'s commit to an end that says something about it."""
+    def _try(self, job: Job) -> Trial:
+        """Run one trial to an end that says something about it."""
         for _ in range(MISHAPS):
             self._bench.heed_requests()
             if self.stop.wanted:
                 raise Stopped
-            trial = self._bench.run(target, files, asked_by)
+            trial = self._bench.run(job)
             if trial.state is TrialState.CANCELLED:
                 raise Stopped
             if trial.state.counts:

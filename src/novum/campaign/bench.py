@@ -11,7 +11,8 @@ from threading import Event
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
 from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
-from novum.ledger import Experiment, Heartbeat, Ledger, Trial
+from novum.ledger import Cell, Experiment, Heartbeat, Ledger, Trial
+from novum.ledger.confirmations import Split
 from novum.records import TrialState
 from novum.repo import Repo
 from novum.runners import Pulse, Runner
@@ -34,6 +35,24 @@ class Stop:
         return self.after_trial.is_set() or self.now.is_set()
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One trial to run: of `target`'s commit with some files replaced, for `asked_by`'s sake.
+
+    The rest is for confirmations: the place in the plan, another commit, a seed shared by a
+    block, the split, and another dial.
+    """
+
+    target: Experiment
+    asked_by: Experiment
+    files: Mapping[str, str] = field(default_factory=dict)
+    cell: Cell | None = None
+    commit: str | None = None
+    seed: int | None = None
+    split: Split = "validation"
+    dial: Mapping[str, float] | None = None
+
+
 class Bench:
     """Runs single trials, and records them."""
 
@@ -53,19 +72,29 @@ class Bench:
         self._slot = Slot(repo, directory, standing.lab, start, dataset, runner)
         self._beaten = self._looked = 0.0
 
-    def run(self, target: Experiment, files: Mapping[str, str], asked_by: Experiment) -> Trial:
-        """Run one trial of `target`, for the verdict of `asked_by`, and record how it ended."""
-        seed = self._standing.trials + 1
+    def run(self, job: Job) -> Trial:
+        """Run one trial, and record how it ended."""
+        target, asked_by = job.target, job.asked_by
+        seed = job.seed or self._standing.trials + 1
         seconds = float(self._standing.campaign.settings["seconds"])
-        number = self._ledger.start_trial(target.id, asked_by.id, seed, seconds, "validation")
+        number = self._ledger.start_trial(
+            target.id, asked_by.id, seed, seconds, job.split, job.cell
+        )
         self._tell(Step("running"))
         self._tell(TrialStarted(target, number, seed))
-        standing = self._standing
-        overtime = standing.overtime if standing.has_baseline else None
-        task = Task(target.commit or target.parent, files, seed, seconds, overtime)
+        task = Task(
+            commit=job.commit or target.commit or target.parent,
+            files=job.files,
+            seed=seed,
+            seconds=seconds,
+            overtime=self._usual_overtime(job),
+            split=job.split,
+            dial=job.dial,
+        )
         try:
             result = self._slot.run(task, partial(self._watch, number), self.stop.now)
-            if target.id == asked_by.id and result.state is TrialState.MEASURED:
+            own = target.id == asked_by.id and job.cell is None
+            if own and result.state is TrialState.MEASURED:
                 self._keep_artifacts(target)
         except OSError as error:
             result = self._slot.mishap(error)
@@ -74,6 +103,11 @@ class Bench:
         self._tell(Step("measured"))
         self._tell(TrialEnded(target, result))
         return trial
+
+    def _usual_overtime(self, job: Job) -> float | None:
+        """How long the baseline works past the budget; not known with another dial."""
+        known = self._standing.has_baseline and job.dial is None
+        return self._standing.overtime if known else None
 
     def _watch(self, trial: int, pulse: Pulse) -> None:
         self._tell(Beat(pulse))

@@ -6,7 +6,7 @@ An observer is any callable that takes an event. It may show or export; it chang
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from novum.ledger import Experiment
+from novum.ledger import Confirmation, Experiment, Finding
 from novum.records import TrialResult
 from novum.runners import Pulse
 from novum.standing import Standing
@@ -59,6 +59,23 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirming:
+    """A confirmation begins, or goes on."""
+
+    confirmation: Confirmation
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A confirmation is over, and its findings are in the ledger."""
+
+    confirmation: Confirmation
+    findings: tuple[Finding, ...]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that the person should know."""
 
@@ -67,10 +84,23 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A durable step was made: proposed, running, measured, judged, referenced or advanced."""
+    """A durable step: proposed, running, measured, judged, referenced, advanced, confirming or
+    confirmed.
+    """
 
     name: str
 
 
-Event = Started | Proposed | TrialStarted | Beat | TrialEnded | Judged | Notice | Step
+Event = (
+    Started
+    | Proposed
+    | TrialStarted
+    | Beat
+    | TrialEnded
+    | Judged
+    | Confirming
+    | Confirmed
+    | Notice
+    | Step
+)
 Observer = Callable[[Event], None]

@@ -23,6 +23,7 @@ class Task:
     """What is to run: a commit with some files replaced, a seed, and a budget in seconds.
 
     `overtime` is how long the baseline works past this budget; None while that is not known.
+    `dial` is another value of the lab's dial.
     """
 
     commit: str
@@ -31,6 +32,7 @@ class Task:
     seconds: float
     overtime: float | None = None
     split: Literal["validation", "holdout"] = "validation"
+    dial: Mapping[str, float] | None = None
 
     @property
     def allowed_overtime(self) -> float:
@@ -70,7 +72,7 @@ class Slot:
         self.close()
         self.scratch.mkdir(parents=True)
         return Order(
-            lab=self._lab,
+            lab=self._lab.with_dial(task.dial) if task.dial else self._lab,
             tree=self._candidate.directory,
             pristine=self._pristine.directory,
             scratch=self.scratch,

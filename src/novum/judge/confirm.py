@@ -4,6 +4,7 @@ The incumbent and what it is compared with run in pairs, on seeds that nobody ch
 holdout where there is one. Nothing of the search's own scores enters: those were selected.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,9 @@ class Claim:
 
 
 def claim(differences: Sequence[float], level: float) -> Claim:
-    """The claim that these paired differences support (at least one of them)."""
+    """The claim that these paired differences support; without any, one that says nothing."""
+    if not differences:
+        return Claim(0, 0.0, -math.inf, math.inf, 1.0, level)
     low, high = interval(differences)
     gain = average(tuple(differences))
     return Claim(len(differences), gain, low, high, evidence(differences), level)
@@ -52,20 +55,20 @@ def exact(difference: float, level: float) -> Claim:
     return Claim(1, difference, difference, difference, strength, level)
 
 
-def decided(found: Claim, most: int) -> bool:
-    """Whether no further pair is needed for this claim."""
+def decided(found: Claim, most: int, *, precise: bool = True) -> bool:
+    """Whether no further pair is needed: it is clear whether, and if `precise` how much."""
     if found.pairs >= most:
         return True
     if found.pairs < FEWEST:
         return False
     if found.confirmed:
-        return found.high - found.gain <= PRECISION * found.gain
+        return not precise or found.high - found.gain <= PRECISION * found.gain
     return found.pairs >= FUTILE and found.evidence < 1
 
 
-def due(experiments: int, last: int) -> bool:
-    """Whether a milestone is reached, `last` experiments after which there was one (or 0)."""
-    return experiments >= max(FIRST, 2 * last)
+def due(experiments: int, last: int, first: int = FIRST) -> bool:
+    """Whether a milestone is reached; the last one was after `last` experiments (0: none yet)."""
+    return experiments >= max(first, 2 * last)
 
 
 def affordable(trials: int, arms: int, most: int) -> int:

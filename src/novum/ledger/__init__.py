@@ -13,18 +13,19 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
-from importlib import resources
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
-from novum.errors import LedgerError, UsageError
+from novum.errors import UsageError
 from novum.judge import Belief
+from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding, Plan
 from novum.ledger.explain import explained
 from novum.ledger.lock import hold, is_held
 from novum.ledger.rows import (
     TRIAL_COLUMNS,
     Campaign,
+    Cell,
     Experiment,
     Heartbeat,
     Request,
@@ -35,10 +36,23 @@ from novum.ledger.rows import (
     read_request,
     read_trial,
 )
+from novum.ledger.schema import migrate
 from novum.patch import Diff
 from novum.records import Proposal, TrialResult, Verdict
 
-__all__ = ["Campaign", "Experiment", "Heartbeat", "Ledger", "Request", "Trial"]
+__all__ = [
+    "Arm",
+    "Campaign",
+    "Cell",
+    "Confirmation",
+    "Experiment",
+    "Finding",
+    "Heartbeat",
+    "Ledger",
+    "Plan",
+    "Request",
+    "Trial",
+]
 
 HOME = ".novum"  # everything of the machine in a lab's directory
 FILE = "ledger.db"
@@ -66,7 +80,8 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
+            migrate(self._db, self.path)
+        self.confirmations = Confirmations(self._rows, self._write)
 
     @staticmethod
     def exists(lab: Path) -> bool:
@@ -76,36 +91,6 @@ class Ledger:
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
-
-    def _migrate(self) -> None:
-        scripts = sorted(
-            (
-                item
-                for item in (resources.files("novum") / "migrations").iterdir()
-                if item.name.endswith(".sql")
-            ),
-            key=lambda item: item.name,
-        )
-        version = self._version()
-        if version > len(scripts):
-            raise LedgerError(
-                f"{self.path} was written by a newer Novum (its version is {version}, this one "
-                f"knows {len(scripts)}); upgrade: pip install --upgrade novum"
-            )
-        for number, script in enumerate(scripts[version:], version + 1):
-            text = script.read_text(encoding="utf-8")
-            try:
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE;{text};PRAGMA user_version={number};COMMIT;"
-                )
-            except sqlite3.OperationalError:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if self._version() < number:  # or else another process has just done it
-                    raise
-
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def lock(self) -> AbstractContextManager[None]:
         """Be the one machine that works on this lab.
@@ -300,14 +285,28 @@ class Ledger:
     # Trials
 
     def start_trial(
-        self, experiment: int, asked_by: int, seed: int, seconds: float, split: str
+        self,
+        experiment: int,
+        asked_by: int,
+        seed: int,
+        seconds: float,
+        split: str,
+        cell: Cell | None = None,
     ) -> int:
-        """Record that a trial begins; returns its id."""
+        """Record that a trial begins, in a `cell` if it confirms something; returns its id."""
         with self._write() as db:
             cursor = db.execute(
-                "INSERT INTO trial (experiment, asked_by, seed, seconds, split, state, started)"
-                " VALUES (?, ?, ?, ?, ?, 'running', ?)",
-                (experiment, asked_by, seed, seconds, split, time.time()),
+                "INSERT INTO trial (experiment, asked_by, seed, seconds, split, state, started,"
+                " confirmation, block, arm) VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?)",
+                (
+                    experiment,
+                    asked_by,
+                    seed,
+                    seconds,
+                    split,
+                    time.time(),
+                    *(astuple(cell) if cell else (None, None, None)),
+                ),
             )
             return int(cursor.lastrowid or 0)
 
@@ -350,17 +349,23 @@ class Ledger:
             ).rowcount
 
     def trials(self, experiment: int) -> list[Trial]:
-        """All trials of an experiment's commit, oldest first."""
-        query = f"SELECT {TRIAL_COLUMNS} FROM trial WHERE experiment = ? ORDER BY id"
+        """All trials of an experiment's commit in the search, oldest first."""
+        query = (
+            f"SELECT {TRIAL_COLUMNS} FROM trial WHERE experiment = ? AND confirmation IS NULL"
+            " ORDER BY id"
+        )
         return [read_trial(row) for row in self._rows(query, experiment)]
 
     def trials_asked_by(self, experiment: int) -> list[Trial]:
         """All trials that this experiment's verdict needed, of whichever commit."""
-        query = f"SELECT {TRIAL_COLUMNS} FROM trial WHERE asked_by = ? ORDER BY id"
+        query = (
+            f"SELECT {TRIAL_COLUMNS} FROM trial WHERE asked_by = ? AND confirmation IS NULL"
+            " ORDER BY id"
+        )
         return [read_trial(row) for row in self._rows(query, experiment)]
 
     def all_trials(self, campaign: int) -> list[Trial]:
-        """All trials of a campaign, oldest first."""
+        """All trials of a campaign, those of confirmations too, oldest first."""
         columns = ", ".join(f"trial.{name}" for name in TRIAL_COLUMNS.split(", "))
         query = (
             f"SELECT {columns} FROM trial JOIN experiment"

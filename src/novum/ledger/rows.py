@@ -37,6 +37,15 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """The place of a trial in a confirmation: one arm of one block."""
+
+    confirmation: int
+    block: int
+    arm: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A row of `trial`, without its log, curve and items, which the ledger reads alone."""
 
@@ -53,6 +62,7 @@ class Trial:
     detail: str
     timing: Timing
     peak_memory_mb: float
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class Heartbeat:
 # All but the log, the curve and the items, which are large and read alone.
 TRIAL_COLUMNS = (
     "id, experiment, asked_by, seed, seconds, split, state, started, ended, metric, metrics, "
-    "self_reported, detail, timing, peak_memory_mb"
+    "self_reported, detail, timing, peak_memory_mb, confirmation, block, arm"
 )
 
 
@@ -172,6 +182,9 @@ def read_trial(row: sqlite3.Row) -> Trial:
         detail=row["detail"] or "",
         timing=Timing(**timing),
         peak_memory_mb=row["peak_memory_mb"] or 0.0,
+        cell=None
+        if row["confirmation"] is None
+        else Cell(row["confirmation"], row["block"], row["arm"]),
     )
 
 

@@ -1,0 +1,140 @@
+"""Ablation: which keeps are not worth their lines, seen from what the incumbent is without them.
+
+By blocks first: the keeps in consecutive blocks of about the square root of their number. Then
+one by one, where it may pay: the members of a block that does not pay as a whole, and those
+that the search itself doubted. A part that cannot be taken out alone, because later changes rest
+on it, is left in.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from novum.campaign.confirmation import Referee
+from novum.ledger import Arm, Confirmation, Experiment, Finding
+from novum.ledger.confirmations import ABLATION
+from novum.patch import diff, edits_between
+from novum.records import Proposal
+from novum.repo import Repo, experiments_ref
+from novum.standing import Standing
+
+DOUBT = 0.9  # a keep that was less probably better than this is looked at alone
+PAIRS = 4  # of each part with the incumbent
+RESEARCHER = "ablation"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Keeps that follow one another, and what the incumbent gains by them."""
+
+    keeps: tuple[Experiment, ...]
+    lines: int  # that go if it is taken out, net
+    finding: Finding
+
+    def pays(self, line_cost: float) -> bool:
+        """Whether it is worth its lines; what could not be run without it is."""
+        claim = self.finding.claim
+        return claim.pairs == 0 or claim.gain > line_cost * max(self.lines, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """Measures the parts of the present incumbent."""
+
+    repo: Repo
+    standing: Standing
+    referee: Referee
+
+    def find(self, pairs: int | None) -> list[Part]:
+        """All parts that were measured, blocks before single keeps."""
+        keeps = tuple(self.standing.keeps[1:])
+        cost = self.standing.lab.line_cost
+        blocks = self._measured(_blocks(keeps), pairs)
+        known = {part.keeps for part in blocks}
+        poor = {keep.id for part in blocks if not part.pays(cost) for keep in part.keeps}
+        singles = [(k,) for k in keeps if (k,) not in known and (k.id in poor or _doubted(k))]
+        return [*blocks, *self._measured(singles, pairs)]
+
+    def proposal(self, part: Part) -> Proposal | None:
+        """An experiment that takes a part out of the present incumbent; None if it cannot go."""
+        files = self._without(part.keeps)
+        if not files:
+            return None
+        before = self.repo.files(self._commit, self.standing.lab.files.editable)
+        titles = ", ".join(keep.proposal.title for keep in part.keeps)
+        gain = part.finding.claim.gain
+        return Proposal(
+            title=f"Take out: {titles}",
+            edits=edits_between(before, {**before, **files}),
+            hypothesis=f"Run beside the incumbent, this part gained {gain:.3g} for "
+            f"{part.lines} lines: not worth them.",
+            kind="simplification",
+            researcher=RESEARCHER,
+        )
+
+    @property
+    def _commit(self) -> str:
+        commit = self.standing.incumbent.commit
+        assert commit is not None
+        return commit
+
+    def _without(self, keeps: Sequence[Experiment]) -> dict[str, str] | None:
+        """The files that differ when these keeps are taken out of the incumbent."""
+        assert keeps[-1].commit is not None
+        return self.repo.reverted(self._commit, keeps[-1].commit, keeps[0].parent)
+
+    def _measured(self, groups: Sequence[tuple[Experiment, ...]], pairs: int | None) -> list[Part]:
+        """Run the incumbent without each of the groups; what was measured before is used."""
+        arms = {arm: keeps for keeps in groups if (arm := self._arm(keeps)) is not None}
+        if not arms:
+            return []
+        done = self._done(set(arms))
+        if done is None:
+            done = self.referee.open_ablation(list(arms), pairs or PAIRS)
+            self.referee.work(done)
+        return [
+            Part(keeps, self._lines(keeps), finding)
+            for finding in self.referee.ledger.confirmations.findings(done.id)
+            if (keeps := arms.get(done.plan.arms[finding.arm])) is not None
+        ]
+
+    def _done(self, arms: set[Arm]) -> Confirmation | None:
+        """An earlier ablation that holds all of these arms."""
+        past = self.referee.ledger.confirmations.finished(self.standing.campaign.id)
+        found = [one for one in past if one.reason == ABLATION and arms <= set(one.plan.arms)]
+        return found[-1] if found else None
+
+    def _arm(self, keeps: Sequence[Experiment]) -> Arm | None:
+        files = self._without(keeps)
+        if not files:
+            return None
+        incumbent = self.standing.incumbent
+        numbers = tuple(keep.number for keep in keeps)
+        names = f"{numbers[0]}-{numbers[-1]}"
+        message = f"Experiment {incumbent.number} without keeps {names}, for an ablation\n"
+        commit = self.repo.commit(self._commit, files, message, incumbent.created)
+        tag = self.standing.campaign.tag
+        ref = f"{experiments_ref(tag)}/{incumbent.number:05d}-without-{names}"
+        self.repo.move(ref, commit, None)
+        return Arm(incumbent.id, commit, numbers)
+
+    def _lines(self, keeps: Sequence[Experiment]) -> int:
+        files = self._without(keeps) or {}
+        before = self.repo.files(self._commit, self.standing.lab.files.editable)
+        return -diff(before, {**before, **files}).net_lines
+
+
+def _blocks(keeps: Sequence[Experiment]) -> list[tuple[Experiment, ...]]:
+    size = math.isqrt(max(len(keeps) - 1, 0)) + 1
+    return [tuple(keeps[start : start + size]) for start in range(0, len(keeps), size)]
+
+
+def _doubted(keep: Experiment) -> bool:
+    return keep.verdict is not None and keep.verdict.evidence.probability < DOUBT
+
+
+def worthless(parts: Sequence[Part], line_cost: float) -> Iterator[Part]:
+    """The parts that do not pay, the largest first."""
+    yield from sorted(
+        (part for part in parts if not part.pays(line_cost)), key=lambda part: -len(part.keeps)
+    )
