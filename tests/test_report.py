@@ -53,11 +53,29 @@ def rows_of(text: str) -> list[list[str]]:
 # What the report says
 
 
-def test_the_headline_is_the_believed_gain_and_says_so(work: Work, text: str) -> None:
+def test_the_headline_is_the_confirmed_gain_and_beside_it_what_was_believed(
+    work: Work, text: str
+) -> None:
     facts = read_facts(work.ledger, work.campaign)
     standing = Standing.read(work.ledger, facts.lab, work.campaign)
     assert facts.gain.size == standing.gain > 0
-    assert f"Believed gain: {spread(facts.gain.size, facts.gain.sd)} val_loss" in text
+    claim = facts.confirmed.claim
+    assert claim.confirmed
+    found = re.search(r"Confirmed gain: \+(\S+) \[(\S+), (\S+)\] val_loss", text)
+    assert [float(number) for number in found.groups()] == pytest.approx(
+        [claim.gain, claim.low, claim.high], abs=1e-4
+    )
+    assert f"believes {spread(facts.gain.size, facts.gain.sd)} val_loss" in text
+    assert "on fresh seeds" in text, "this lab has no holdout, and the report does not feign one"
+
+
+def test_without_a_confirmation_the_headline_is_a_belief_and_says_so(
+    work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("novum.report.facts.claims", lambda *_: ([], []))
+    text = report_of(work, tmp_path)
+    gain = read_facts(work.ledger, work.campaign).gain
+    assert f"Believed gain: {spread(gain.size, gain.sd)} val_loss" in text
     assert "not a confirmed result" in text
     assert "holdout" not in text.replace("or on the holdout", "")
 
@@ -203,7 +221,8 @@ def test_the_greedy_policy_and_a_score_without_noise_have_a_report(tmp_path: Pat
     ideas = [idea("better", -0.01), idea("worse", 0.01)]
     work = worked(opened(tmp_path / "lab"), ideas, noisy(sd=0.0), policy="greedy")
     text = report_of(work, tmp_path)
-    assert "Believed gain: 0.01 val_loss (1.0 %)" in text
+    assert "Confirmed gain: +0.01 val_loss" in text
+    assert "believes 0.01 val_loss (1.0 %)" in text
     assert (tmp_path / "progress.png").exists()
 
 

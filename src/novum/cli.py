@@ -128,6 +128,36 @@ def try_(lab: Path, message: str) -> None:
 
 @cli.command()
 @LAB
+@TAG
+@click.option("--pairs", type=click.IntRange(min=4, max=200), help="Run at most so many pairs.")
+@click.option("--dial", metavar="NAME=NUMBER", help="Confirm with another value of the dial.")
+@click.option("--ablate", is_flag=True, help="Find keeps that are not worth their lines.")
+@click.option("--prune", is_flag=True, help="Find them, and take them out as experiments.")
+@JSON
+def confirm(
+    lab: Path,
+    tag: str | None,
+    pairs: int | None,
+    dial: str | None,
+    ablate: bool,
+    prune: bool,
+    as_json: bool,
+) -> None:
+    """Run the best again beside the start, on fresh seeds and the holdout: is the gain real?"""
+    from novum import session, views
+    from novum.campaign import Asked
+
+    _ledger(lab).close()
+    asked = Asked(pairs, _dial(dial) if dial else None, ablate, prune)
+    if not session.confirm(lab, tag, asked, aside=as_json):
+        click.echo("handed to the running campaign, after its present experiment", err=as_json)
+    if as_json:
+        with closing(_ledger(lab)) as ledger:
+            _print_json(views.confirm_facts(ledger, _campaign(ledger, tag)))
+
+
+@cli.command()
+@LAB
 @click.option("--now", is_flag=True, help="End the running trial, too; it will be run again.")
 def stop(lab: Path, now: bool) -> None:
     """Stop the running campaign after its running trial."""
@@ -228,6 +258,15 @@ def _lab_and_number(words: tuple[str, ...]) -> tuple[Path, int]:
     if len(lab) > 1 or not number.isdigit():
         raise UsageError("say which experiment by its number: novum show [LAB] NUMBER")
     return Path(*lab), int(number)
+
+
+def _dial(text: str) -> dict[str, float]:
+    """`depth=6` as a value of the dial."""
+    name, _, value = text.partition("=")
+    try:
+        return {name: int(value) if value.isdigit() else float(value)}
+    except ValueError:
+        raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
 
 
 def _ledger(lab: Path) -> "Ledger":

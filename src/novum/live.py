@@ -10,8 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from novum import confirmed
 from novum.campaign.events import (
     Beat,
+    Confirmed,
+    Confirming,
     Event,
     Judged,
     Notice,
@@ -82,7 +85,7 @@ class Tally:
         belief = standing.belief
         return (
             f"best {standing.lab.metric.name} {belief.mean:.5f} ± {belief.sd:.5f}, "
-            f"gain {standing.gain:+.5f} (believed, not confirmed)"
+            f"gain {standing.gain:+.5f} (as the search believes)"
         )
 
 
@@ -100,6 +103,37 @@ def verdict_line(experiment: Experiment, standing: Standing) -> Text:
         (harmless(experiment.proposal.title), "bold" if verdict.outcome is Outcome.KEEP else ""),
         (f"  {reason}", "dim"),
     )
+
+
+def confirming_line(event: Confirming) -> Text:
+    """That a confirmation begins, and what it compares."""
+    plan, keeps = event.confirmation.plan, event.standing.keeps
+    numbers = {keep.id: keep.number for keep in keeps}
+    first, *others = plan.arms
+    words = ", ".join(
+        f"itself without {', '.join(map(str, arm.without))}"
+        if arm.without
+        else "the start"
+        if numbers[arm.experiment] == 0
+        else f"experiment {numbers[arm.experiment]}"
+        for arm in others
+    )
+    return Text(
+        f"     {event.confirmation.reason}: experiment {numbers[first.experiment]} beside {words}, "
+        f"at most {plan.pairs} pairs",
+        style="cyan",
+    )
+
+
+def confirmed_lines(event: Confirmed) -> list[Text]:
+    """What a confirmation came to, a line for each claim."""
+    numbers = {keep.id: keep.number for keep in event.standing.keeps}
+    lines = []
+    for one in confirmed.claimed(event.confirmation, event.findings, numbers):
+        words = confirmed.part_sentence(one) if one.without else confirmed.sentence(one)
+        style = "bold green" if one.claim.confirmed and not one.without else "default"
+        lines.append(Text(f"     {harmless(words)}", style=style))
+    return lines
 
 
 class PlainLines:
@@ -123,6 +157,11 @@ class PlainLines:
                 self._say(verdict_line(experiment, standing))
                 if experiment.verdict and experiment.verdict.outcome is Outcome.KEEP:
                     self._say(f"     {self._tally.best()}; {self._tally.words()}")
+            case Confirming():
+                self._say(confirming_line(event))
+            case Confirmed():
+                for line in confirmed_lines(event):
+                    self._say(line)
             case Notice(text):
                 self.notice(text)
 
@@ -166,6 +205,11 @@ class LivePanel:
             case Judged(experiment, standing):
                 self._tally.judged(experiment)
                 self._console.print(verdict_line(experiment, standing), soft_wrap=False)
+            case Confirming():
+                self._console.print(confirming_line(event), soft_wrap=False)
+            case Confirmed():
+                for line in confirmed_lines(event):
+                    self._console.print(line, soft_wrap=False)
             case Notice(text):
                 self.notice(text)
         self.live.update(self._panel(), refresh=True)

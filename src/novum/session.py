@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -10,7 +10,7 @@ from types import FrameType
 from rich.console import Console
 
 from novum import opening
-from novum.campaign import Machine, Stop, Stopped
+from novum.campaign import Asked, Machine, Stop, Stopped
 from novum.errors import PatchError, UsageError
 from novum.export import ResultsFile
 from novum.lab import parse_lab, read_lab
@@ -133,6 +133,38 @@ def _require_applicable(
             f"{error}: the campaign has moved on; merge autoresearch/{campaign.tag} into your "
             "branch, make the edit again, and try again"
         ) from None
+
+
+def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = False) -> bool:
+    """Confirm what a campaign found; False if it was handed to the campaign that is running.
+
+    What happens is told on standard output or, `aside`, on standard error.
+
+    Raises:
+        UsageError: if there is no such campaign, or nothing that could be confirmed.
+    """
+    with closing(Ledger(directory)) as ledger:
+        campaign = ledger.campaign(tag)
+        if campaign is None:
+            known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none yet"
+            raise UsageError(f"there is no campaign {tag or ''} here; campaigns: {known}")
+        lab = parse_lab(campaign.lab)
+        if asked.dial is not None and asked.dial.keys() != lab.dial.keys():
+            own = ", ".join(lab.dial) or "none"
+            raise UsageError(f"the dial of this lab is: {own}; write --dial NAME=NUMBER with it")
+        if campaign.state == "imported" or opening.baseline_failed(ledger, campaign):
+            raise UsageError(f"campaign {campaign.tag} has no code that ran, so nothing to confirm")
+        if ledger.is_running():
+            ledger.ask("confirm", asdict(asked))
+            return False
+        repo, console = Repo(directory), plain_console(aside=aside)
+        with ledger.lock(), _screen(console, None) as screen:
+            machine = opening.assemble(directory, repo, ledger, campaign, [screen], screen.notice)
+            with _signals(machine.stop, screen), suppress(Stopped):
+                machine.confirm(asked)
+        for path in report(directory, ledger, campaign, None):
+            console.print(f"wrote {path}", soft_wrap=True)
+    return True
 
 
 def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:

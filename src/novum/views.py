@@ -9,6 +9,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from novum import confirmed
 from novum.judge import average
 from novum.lab import parse_lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
@@ -54,6 +55,7 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "baseline": None,
         "incumbent": None,
         "gain": None,
+        "confirmed": None,
         "trial": _running_trial(ledger, campaign) if running else None,
     }
     if standing.has_baseline and standing.belief is not None:
@@ -67,7 +69,29 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
             "sd": standing.belief.sd,
         }
         facts["gain"] = standing.gain
+        newest = confirmed.headline(confirmed.claims(ledger, campaign)[0])
+        if newest is not None:
+            facts["confirmed"] = confirmed.facts(newest) | {"words": confirmed.sentence(newest)}
     return facts
+
+
+def confirm_facts(ledger: Ledger, campaign: Campaign) -> Facts:
+    """All that was confirmed, or not, and what ablations found; oldest first."""
+    claimed, parts = confirmed.claims(ledger, campaign)
+    return {
+        "claims": [confirmed.facts(one) | {"words": confirmed.sentence(one)} for one in claimed],
+        "parts": [confirmed.facts(one) | {"words": confirmed.part_sentence(one)} for one in parts],
+    }
+
+
+def confirm_view(facts: Facts) -> RenderableType:
+    """`confirm_facts` as text."""
+    lines = [
+        Text(harmless(one["words"]), style="bold green" if one["confirmed"] else "default")
+        for one in facts["claims"]
+    ]
+    lines += [Text(harmless(one["words"])) for one in facts["parts"]]
+    return Group(*lines) if lines else Text("nothing was kept, so there is nothing to confirm")
 
 
 def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
@@ -107,7 +131,8 @@ def status_view(facts: Facts) -> RenderableType:
                 f"{metric} {best['mean']:.5f} ± {best['sd']:.5f}, experiment "
                 f"{best['experiment']}: {best['title']} ({best['commit'][:7]})",
             ),
-            ("gain", f"{facts['gain']:+.5f}, as the search believes; not confirmed"),
+            ("gain", f"{facts['gain']:+.5f}, as the search believes"),
+            ("confirmed", facts["confirmed"]["words"] if facts["confirmed"] else "nothing yet"),
         ]
     if rate:
         share = facts["trial_share"]
@@ -308,7 +333,7 @@ def keeps_table(ledger: Ledger, campaign: Campaign) -> Table:
     return table
 
 
-def plain_console() -> Console:
-    """A console for standard output that never wraps numbers apart when it is not a terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
+def plain_console(*, aside: bool = False) -> Console:
+    """A console that never wraps numbers apart when it is not a terminal; `aside`: for errors."""
+    console = Console(highlight=False, stderr=aside)
+    return console if console.is_terminal else Console(highlight=False, width=160, stderr=aside)

@@ -52,7 +52,7 @@ class Ablation:
         blocks = self._measured(_blocks(keeps), pairs)
         known = {part.keeps for part in blocks}
         poor = {keep.id for part in blocks if not part.pays(cost) for keep in part.keeps}
-        singles = [(k,) for k in keeps if (k,) not in known and (k.id in poor or _doubted(k))]
+        singles = [(k,) for k in keeps if (k,) not in known and (k.id in poor or self._doubted(k))]
         return [*blocks, *self._measured(singles, pairs)]
 
     def proposal(self, part: Part) -> Proposal | None:
@@ -71,6 +71,13 @@ class Ablation:
             kind="simplification",
             researcher=RESEARCHER,
         )
+
+    def _doubted(self, keep: Experiment) -> bool:
+        """Whether the search was not sure that this helps, or could not know its own noise."""
+        assert keep.verdict is not None
+        evidence = keep.verdict.evidence
+        blind = evidence.sd == 0 and self.standing.lab.metric.noise != "none"
+        return blind or evidence.probability < DOUBT
 
     @property
     def _commit(self) -> str:
@@ -127,10 +134,6 @@ class Ablation:
 def _blocks(keeps: Sequence[Experiment]) -> list[tuple[Experiment, ...]]:
     size = math.isqrt(max(len(keeps) - 1, 0)) + 1
     return [tuple(keeps[start : start + size]) for start in range(0, len(keeps), size)]
-
-
-def _doubted(keep: Experiment) -> bool:
-    return keep.verdict is not None and keep.verdict.evidence.probability < DOUBT
 
 
 def worthless(parts: Sequence[Part], line_cost: float) -> Iterator[Part]:

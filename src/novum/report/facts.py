@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from novum.confirmed import Claimed, claims, headline
 from novum.export import by_experiment, own_scores, score
 from novum.judge import Belief
 from novum.lab import Lab, parse_lab
@@ -82,6 +83,13 @@ class Facts:
     noise_sd: float | None  # of a single run; None while there are no replicates
     noise_degrees: int
     cost: Cost
+    claims: tuple[Claimed, ...] = ()
+    parts: tuple[Claimed, ...] = ()  # what ablations found
+
+    @property
+    def confirmed(self) -> Claimed | None:
+        """The newest comparison with the start, whether it was confirmed or not."""
+        return headline(self.claims)
 
     def count(self, outcome: Outcome) -> int:
         """How many experiments came to this, without the baseline."""
@@ -123,6 +131,7 @@ def read_facts(ledger: Ledger, campaign: Campaign) -> Facts:
     kept = [result for result in results if result.outcome is Outcome.KEEP]
     noise = standing.noise
     noise_sd = math.sqrt(noise.sum_squares / noise.degrees) if noise.degrees else None
+    claimed, parts = claims(ledger, campaign)
     return Facts(
         lab=lab,
         campaign=campaign,
@@ -137,6 +146,8 @@ def read_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         noise_sd=noise_sd,
         noise_degrees=noise.degrees,
         cost=Cost(standing.trials, ledger.seconds_worked(campaign.id), standing.trial_seconds),
+        claims=tuple(claimed),
+        parts=tuple(parts),
     )
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 
+from novum.confirmed import Claimed, gain_words, part_sentence, sentence
 from novum.judge.words import probability
 from novum.records import Outcome
 from novum.report.facts import Facts, Result, kept_rows
@@ -21,7 +22,7 @@ NEAR = 0.05  # a discard that is at least so probably better is a near miss
 NEAR_MISSES = 10
 UNCONFIRMED = (
     "This is the search's belief, not a confirmed result: nothing here was measured again on "
-    "fresh seeds or on the holdout."
+    "fresh seeds or on the holdout; `novum confirm` does that."
 )
 SELF_REPORTED = (
     "**Self-reported.** This lab has no evaluator: each program printed its own score, and "
@@ -38,6 +39,7 @@ def page(facts: Facts, picture: str) -> str:
         _headline(facts),
         SELF_REPORTED if facts.lab.self_reported else "",
         picture,
+        _confirmed(facts),
         _found(facts),
         _asked(facts),
         _took(facts),
@@ -57,7 +59,43 @@ def _headline(facts: Facts) -> str:
     size = spread(facts.gain.size, facts.gain.sd)
     relative = "" if facts.gain.relative is None else f" ({percent(facts.gain.relative)})"
     metric = facts.lab.metric.name
+    if facts.confirmed is not None:
+        return _confirmed_headline(facts, facts.confirmed, f"{size} {metric}{relative}")
     return f"**Believed gain: {size} {metric}{relative}**, better is positive. {UNCONFIRMED}"
+
+
+def _confirmed_headline(facts: Facts, claimed: Claimed, believed: str) -> str:
+    """The confirmed gain with its interval, and beside it what the search believed."""
+    claim, metric = claimed.claim, facts.lab.metric.name
+    where = "on the holdout" if claimed.split == "holdout" else "on fresh seeds"
+    pairs = counted(claim.pairs, "pair")
+    first = "Confirmed gain" if claim.confirmed else "No gain is confirmed"
+    words = (
+        f"**{first}: {gain_words(claim)} {metric}**, better is positive: experiment {claimed.of} "
+        f"beside the start, {pairs} {where}; the interval holds the true gain with probability "
+        f"0.95, whenever one looks. The search believes {believed}."
+    )
+    incumbent = facts.incumbent.number if facts.incumbent else claimed.of
+    if incumbent != claimed.of:
+        words += f" What was kept since, up to experiment {incumbent}, is not confirmed yet."
+    return words
+
+
+def _confirmed(facts: Facts) -> str:
+    """Every claim that was tested, in order, and what ablations found."""
+    if not facts.claims and not facts.parts:
+        return ""
+    text = "## What was confirmed\n\n"
+    text += "\n".join(f"- {quoted(sentence(one), 400)}" for one in facts.claims)
+    share = f"{facts.lab.judge.error_rate:.0%}".replace("%", " %")
+    text += (
+        f"\n\nOf all claims of a campaign that are confirmed, at most {share} are expected to be "
+        "false, however many are made."
+    )
+    if facts.parts:
+        parts = "\n".join(f"- {quoted(part_sentence(one), 400)}" for one in facts.parts)
+        text += f"\n\n### What the best is without parts of it\n\n{parts}"
+    return text
 
 
 def _found(facts: Facts) -> str:

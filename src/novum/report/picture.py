@@ -7,6 +7,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from novum.confirmed import gain_words
 from novum.export import one_line
 from novum.records import Outcome
 from novum.report.facts import Facts, Result
@@ -285,7 +286,12 @@ def _heading(figure: "Figure", axes: "Axes", facts: Facts, renderer: "RendererAg
     if facts.kept:
         relative = "" if facts.gain.relative is None else f" ({percent(facts.gain.relative)})"
         gain = f"believed gain {spread(facts.gain.size, facts.gain.sd)}{relative}"
-    below = CAVEAT + (" · scores are self-reported" if facts.lab.self_reported else "")
+    below = CAVEAT
+    if (known := facts.confirmed) is not None and known.claim.confirmed:
+        below, gain = gain, f"confirmed gain {gain_words(known.claim)}"
+        where = "the holdout" if known.split == "holdout" else "fresh seeds"
+        below = f"{counted(known.claim.pairs, 'pair')} on {where}, 95 % interval; {below}"
+    below += " · scores are self-reported" if facts.lab.self_reported else ""
     left = axes.get_position().x0
     style: Style = {"ha": "left", "va": "baseline", "parse_math": False}
     title = f"{name}: {counts}, {gain}"

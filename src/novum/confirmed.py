@@ -1,0 +1,133 @@
+"""What a campaign has confirmed: the claims of the ledger as plain facts, and as sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from novum.judge.confirm import Claim
+from novum.judge.words import number
+from novum.ledger import Campaign, Confirmation, Finding, Ledger
+from novum.ledger.confirmations import ABLATION
+
+EXACT = 1e-9  # of the gain: an interval that is narrower is rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One comparison: experiment `of`, or the gain of the keeps `without` which it was run."""
+
+    confirmation: int
+    reason: str
+    of: int
+    against: int  # the number of the other experiment; 0 is the campaign's start
+    without: tuple[int, ...]
+    claim: Claim
+    believed: float | None
+    split: str
+    dial: Mapping[str, float] | None
+    detail: str
+
+    @property
+    def dial_words(self) -> str:
+        """The dial's other value, such as "depth = 6"; empty for the lab's own."""
+        return ", ".join(f"{name} = {value:g}" for name, value in (self.dial or {}).items())
+
+
+def claims(ledger: Ledger, campaign: Campaign) -> tuple[list[Claimed], list[Claimed]]:
+    """All claims of a campaign, and apart from them what its ablations found; oldest first."""
+    numbers = {one.id: one.number for one in ledger.experiments(campaign.id)}
+    found: tuple[list[Claimed], list[Claimed]] = ([], [])
+    for confirmation in ledger.confirmations.finished(campaign.id):
+        parts = confirmation.reason == ABLATION
+        findings = ledger.confirmations.findings(confirmation.id)
+        found[parts].extend(claimed(confirmation, findings, numbers))
+    return found
+
+
+def headline(known: Sequence[Claimed]) -> Claimed | None:
+    """The newest comparison with the start, of the lab as it is."""
+    whole = [one for one in known if one.against == 0 and not one.dial]
+    return whole[-1] if whole else None
+
+
+def claimed(
+    confirmation: Confirmation, findings: Sequence[Finding], numbers: Mapping[int, int]
+) -> list[Claimed]:
+    """The findings of one confirmation; `numbers` are those of experiments, by their ids."""
+    plan = confirmation.plan
+    return [
+        Claimed(
+            confirmation=confirmation.id,
+            reason=confirmation.reason,
+            of=numbers[confirmation.experiment],
+            against=numbers[plan.arms[found.arm].experiment],
+            without=plan.arms[found.arm].without,
+            claim=found.claim,
+            believed=found.believed,
+            split=plan.split,
+            dial=plan.dial,
+            detail=found.detail,
+        )
+        for found in findings
+    ]
+
+
+def gain_words(claim: Claim) -> str:
+    """The gain with its interval, such as "+0.0123 [0.0101, 0.0145]"."""
+    half = (claim.high - claim.low) / 2
+    if not math.isfinite(half):
+        return f"{claim.gain:+.4g} (too few pairs for an interval)"
+    sign = "+" if claim.gain >= 0 else ""
+    if half <= EXACT * abs(claim.gain):
+        return f"{sign}{claim.gain:.6g}"
+    low, high = number(claim.low, half), number(claim.high, half)
+    return f"{sign}{number(claim.gain, half)} [{low}, {high}]"
+
+
+def sentence(claimed: Claimed) -> str:
+    """A claim in words: what against what, whether it is confirmed, by how much, on what."""
+    claim = claimed.claim
+    against = "the start" if claimed.against == 0 else f"experiment {claimed.against}"
+    where = "the holdout" if claimed.split == "holdout" else "fresh seeds (there is no holdout)"
+    under = f", with {claimed.dial_words}" if claimed.dial else ""
+    compared = f"experiment {claimed.of} against {against}{under}"
+    pairs = f"{claim.pairs} pair{'' if claim.pairs == 1 else 's'} on {where}"
+    verdict = "confirmed" if claim.confirmed else "not confirmed"
+    if claim.pairs == 0:
+        return f"{compared}: {verdict}; no pair could be measured: {claimed.detail}"
+    lost = f"; {claimed.detail}" if claimed.detail else ""
+    return f"{compared}: {verdict}, {gain_words(claim)}, {pairs}{lost}"
+
+
+def part_sentence(claimed: Claimed) -> str:
+    """What an ablation found of a part, in words."""
+    which = ", ".join(map(str, claimed.without))
+    noun = "keep" if len(claimed.without) == 1 else "keeps"
+    claim = claimed.claim
+    if claim.pairs == 0:
+        return f"{noun} {which}: the code does not run without: {claimed.detail}"
+    return f"{noun} {which}: gains {gain_words(claim)}, {claim.pairs} pairs"
+
+
+def facts(claimed: Claimed) -> dict[str, Any]:
+    """A claim for `--json`; an interval without an end is null."""
+    claim = claimed.claim
+    ends = [end if math.isfinite(end) else None for end in (claim.low, claim.high)]
+    return {
+        "reason": claimed.reason,
+        "experiment": claimed.of,
+        "against": claimed.against,
+        "without": list(claimed.without),
+        "confirmed": claim.confirmed if claimed.reason != ABLATION else None,
+        "gain": claim.gain,
+        "low": ends[0],
+        "high": ends[1],
+        "pairs": claim.pairs,
+        "evidence": claim.evidence if math.isfinite(claim.evidence) else None,
+        "needed": 1 / claim.level if claim.level > 0 else None,
+        "believed": claimed.believed,
+        "split": claimed.split,
+        "dial": dict(claimed.dial) if claimed.dial else None,
+        "detail": claimed.detail,
+    }
