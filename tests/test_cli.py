@@ -369,3 +369,32 @@ def test_a_ledger_from_a_newer_version(lab):
 def test_completion_scripts(tmp_path):
     for shell in ("bash", "zsh", "fish"):
         assert "_NOVUM_COMPLETE" in novum("completion", shell)
+
+
+# Confirming
+
+
+def test_confirm_runs_the_best_beside_the_start_and_says_what_holds(lab):
+    said = novum("run", lab, "--tag", "t")
+    assert "end: experiment 3 beside the start" in said
+    assert "confirmed, +2" in said
+    facts = json.loads(novum("status", lab, "--json"))
+    assert facts["confirmed"]["confirmed"] is True
+    assert facts["confirmed"]["low"] <= 2 <= facts["confirmed"]["high"]
+    again = subprocess.run(
+        [*NOVUM, "confirm", str(lab), "--pairs", "4", "--json"], capture_output=True, text=True
+    )
+    claims = json.loads(again.stdout)["claims"]
+    assert [claim["reason"] for claim in claims] == ["end", "asked"]
+    assert "beside the start" in again.stderr
+
+
+def test_confirm_refuses_what_makes_no_sense_before_anything_runs(lab):
+    assert "no campaign has run" in novum("confirm", lab, status=2)
+    novum("run", lab, "--tag", "t", "-n", "1")
+    before = json.loads(novum("status", lab, "--json"))["trials"]
+    assert "the dial of this lab is: none" in novum("confirm", lab, "--dial", "depth=4", status=2)
+    assert "NAME=NUMBER" in novum("confirm", lab, "--dial", "depth", status=2)
+    assert "4<=x<=200" in novum("confirm", lab, "--pairs", "1", status=2)
+    assert "no campaign u here" in novum("confirm", lab, "--tag", "u", status=2)
+    assert json.loads(novum("status", lab, "--json"))["trials"] == before

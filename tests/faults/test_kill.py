@@ -148,3 +148,20 @@ def test_a_lock_that_a_killed_machine_left_on_our_own_ref_does_not_end_the_campa
     lock.touch()
     finish(start(belief, "idea", IDEAS))
     check(belief, IDEAS)
+
+
+@pytest.mark.parametrize(("step", "at"), [("confirming", 1), ("confirmed", 1), ("running", 18)])
+def test_a_kill_during_a_confirmation_costs_at_most_the_running_trial(belief, step, at):
+    text = (belief.path / "lab.toml").read_text()
+    belief.toml(text.replace("at_end = false", "at_end = true"))
+    killed(start(belief, "idea", IDEAS, step, at))
+    confirmations = belief.ledger.confirmations
+    assert (confirmations.unfinished(belief.campaign().id) is None) == (step == "confirmed")
+    finish(start(belief, "idea", IDEAS))
+    check(belief, IDEAS)
+    (done,) = confirmations.finished(belief.campaign().id)
+    trials = confirmations.trials(done.id)
+    cells = [t.cell for t in trials if str(t.state) == "measured"]
+    assert len(cells) == len(set(cells)) >= 8
+    assert len(trials) - len(cells) <= 1
+    assert [found.claim.confirmed for found in confirmations.findings(done.id)] == [True]
