@@ -12,12 +12,11 @@ from scipy import optimize, stats
 from novum.audit.detectable import (
     Spread,
     detectable,
-    paired_split_error,
     reach,
-    split_error,
     spread,
     variance_ratio,
 )
+from novum.judge.split import paired_split_error, split_error
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 6)), min_size=2, max_size=12)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from novum.judge.claims import level
 from novum.judge.confirm import FEWEST, MOST, affordable, claim, decided, due, exact
+from novum.judge.split import mean_split_error, split_error
 
 
 def test_the_shares_of_claims_that_are_never_confirmed_add_up_to_the_error_rate():
@@ -77,3 +78,48 @@ def test_a_confirmation_that_nobody_asked_for_is_cheap(trials, arms, most):
     pairs = affordable(trials, arms, most)
     assert FEWEST <= pairs <= most
     assert pairs == FEWEST or pairs * arms <= 0.05 * trials
+
+
+# Luck of the split
+
+
+def holdout(rng, gain, items=200):
+    """What a change gains on each item of a holdout, if on average it gains so much."""
+    return [gain + rng.gauss(0, 1) for _ in range(items)]
+
+
+def on_a_split(rng, gain, noise, pairs=6):
+    """The claim about a change, from a few noisy runs measured on one split."""
+    scores = holdout(rng, gain)
+    split = split_error([(score, 1.0) for score in scores])
+    mean = sum(scores) / len(scores)
+    return claim([mean + rng.gauss(0, noise) for _ in range(pairs)], 0.05, split)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-4, 0.1])
+def test_a_gain_on_this_very_split_alone_is_not_confirmed(noise):
+    """Without the error of the split, half of the changes that do nothing would be confirmed."""
+    rng, runs = random.Random(3), 1500
+    found = [on_a_split(rng, 0.0, noise) for _ in range(runs)]
+    assert sum(one.confirmed for one in found) / runs <= 0.05
+    missed = sum(not one.low <= 0.0 <= one.high for one in found)
+    assert missed / runs <= 0.05
+
+
+def test_a_gain_that_stands_out_of_both_kinds_of_luck_is_confirmed():
+    rng = random.Random(4)
+    found = [on_a_split(rng, 0.6, 0.05) for _ in range(100)]
+    assert sum(one.confirmed for one in found) >= 95
+
+
+def test_more_runs_do_not_make_the_split_larger():
+    rng = random.Random(5)
+    items = [(rng.gauss(0, 1), 1.0) for _ in range(300)]
+    pairs = [
+        ([(a + rng.gauss(0, 3), w) for a, w in items], [(0.0, w) for _, w in items])
+        for _ in range(60)
+    ]
+    alone = split_error(items)
+    assert mean_split_error(pairs[:1]) > 2 * alone
+    assert mean_split_error(pairs) == pytest.approx(alone, rel=0.25)
+    assert mean_split_error([(items, items[1:])]) is None

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from novum.audit.quantiles import chi_square, fisher, student
 from novum.judge import average
 
-Items = Sequence[tuple[float, float]]  # a score and a weight for each
 LEVEL = 0.95  # of intervals
 ERROR, POWER = 0.05, 0.8  # of a one-sided test for a single decision
 
@@ -64,28 +63,6 @@ def variance_ratio(above: Sequence[float], below: Sequence[float]) -> Ratio | No
     value = (_squares(above) / degrees[0]) / (_squares(below) / degrees[1])
     tail = (1 - LEVEL) / 2
     return Ratio(value, value / fisher(1 - tail, *degrees), value / fisher(tail, *degrees))
-
-
-def split_error(items: Items) -> float | None:
-    """The standard error of a weighted mean over resampled items; None for fewer than two.
-
-    By the delta method for a ratio of sums (W. Cochran, "Sampling Techniques", 3rd ed. 1977,
-    chapter 6), which the bootstrap over items agrees with.
-    """
-    total = math.fsum(weight for _, weight in items)
-    count = sum(weight > 0 for _, weight in items)
-    if count < 2:
-        return None
-    mean = math.fsum(score * weight for score, weight in items) / total
-    squares = math.fsum((weight * (score - mean)) ** 2 for score, weight in items)
-    return math.sqrt(squares * count / (count - 1)) / total
-
-
-def paired_split_error(one: Items, other: Items) -> float | None:
-    """The same of the difference of two runs measured on the same items; None if they differ."""
-    if [weight for _, weight in one] != [weight for _, weight in other]:
-        return None
-    return split_error([(a[0] - b[0], a[1]) for a, b in zip(one, other, strict=True)])
 
 
 def detectable(error: float, degrees: int, *, level: float = ERROR, power: float = POWER) -> float:

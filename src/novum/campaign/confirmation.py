@@ -7,13 +7,14 @@ running trial.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from novum.campaign.bench import Job
 from novum.campaign.events import Confirmed, Confirming, Observer, Step
 from novum.judge import average
 from novum.judge.claims import level
 from novum.judge.confirm import Claim, affordable, claim, decided, due, exact
+from novum.judge.split import Items, mean_split_error
 from novum.ledger import Arm, Cell, Confirmation, Experiment, Finding, Ledger, Plan, Trial
 from novum.ledger.confirmations import ABLATION
 from novum.records import TrialState
@@ -31,6 +32,7 @@ class Referee:
     standing: Standing
     attempt: Callable[[Job], Trial]
     tell: Observer
+    _read: dict[int, Items] = field(default_factory=dict)
 
     # What to compare
 
@@ -162,27 +164,28 @@ class Referee:
             wanted = 0.0
             if confirmation.reason != ABLATION:
                 wanted = level(self.standing.lab.judge.error_rate, outcomes)
-            found = self._claim(self._differences(trials, number), wanted)
+            found = self._claim(trials, number, wanted)
             outcomes.append(found.confirmed)
             void = _void(trials, number)
             detail = void[-1] if void else ""
             findings.append(Finding(number, found, self._believed(confirmation, arm), detail))
         return findings
 
-    def _claim(self, differences: Sequence[float], wanted: float) -> Claim:
-        if self.standing.lab.metric.noise == "none" and differences:
+    def _claim(self, trials: Sequence[Trial], arm: int, wanted: float) -> Claim:
+        """The incumbent minus the arm, block by block; better is positive."""
+        standing = self.standing
+        differences = [
+            standing.oriented(_score(first) - _score(other)) for first, other in _pairs(trials, arm)
+        ]
+        if standing.lab.metric.noise == "none" and differences:
             return exact(average(tuple(differences)), wanted or 1.0)
-        return claim(differences, wanted)
+        items = [(self._items(a), self._items(b)) for a, b in _pairs(trials, arm)]
+        return claim(differences, wanted, mean_split_error(items))
 
-    def _differences(self, trials: Sequence[Trial], arm: int) -> list[float]:
-        """The incumbent minus the arm, by block, better is positive; pairs that failed are out."""
-        scores = {
-            (trial.cell.block, trial.cell.arm): trial.measurement.metric
-            for trial in trials
-            if trial.cell is not None and trial.measurement is not None
-        }
-        blocks = sorted({block for block, of in scores if of == arm and (block, 0) in scores})
-        return [self.standing.oriented(scores[b, 0] - scores[b, arm]) for b in blocks]
+    def _items(self, trial: Trial) -> Items:
+        if trial.id not in self._read:
+            self._read[trial.id] = self.ledger.items(trial.id)
+        return self._read[trial.id]
 
     def _believed(self, confirmation: Confirmation, arm: Arm) -> float | None:
         """What the search believed of this difference, when the incumbent was kept."""
@@ -199,6 +202,22 @@ class Referee:
 def _arm(experiment: Experiment) -> Arm:
     assert experiment.commit is not None
     return Arm(experiment.id, experiment.commit)
+
+
+def _pairs(trials: Sequence[Trial], arm: int) -> list[tuple[Trial, Trial]]:
+    """The incumbent's and the arm's run of each block in which both were measured, in order."""
+    cells = {
+        (trial.cell.block, trial.cell.arm): trial
+        for trial in trials
+        if trial.cell is not None and trial.measurement is not None
+    }
+    blocks = sorted(block for block, of in cells if of == arm and (block, 0) in cells)
+    return [(cells[block, 0], cells[block, arm]) for block in blocks]
+
+
+def _score(trial: Trial) -> float:
+    assert trial.measurement is not None
+    return trial.measurement.metric
 
 
 def _void(trials: Sequence[Trial], arm: int) -> list[str]:

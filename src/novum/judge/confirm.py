@@ -7,10 +7,12 @@ holdout where there is one. Nothing of the search's own scores enters: those wer
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from novum.judge import average
 from novum.judge.paired import evidence, interval
 
+LEVEL = 0.95  # of intervals
 FEWEST = 4  # pairs: fewer cannot reach the level of a first claim, however large the gain
 MOST = 12  # pairs, unless the person asks for more
 PRECISION = 0.25  # of the gain: the half-width at which a confirmed gain is known well enough
@@ -24,7 +26,9 @@ class Claim:
     """A comparison as it stands: better is positive, in the metric's unit.
 
     `low` and `high` hold the true gain with probability 0.95, at whatever time one looks.
-    `evidence` is the e-value against "not better"; it is confirmed at `1 / level`.
+    `evidence` is the e-value against "not better"; it is confirmed at `1 / level`. `split` is
+    the standard error of the gain over the items of the split, where they are known: then all
+    of this is about the population that the items are from, else about this very split.
     """
 
     pairs: int
@@ -33,6 +37,7 @@ class Claim:
     high: float
     evidence: float
     level: float
+    split: float | None = None
 
     @property
     def confirmed(self) -> bool:
@@ -40,13 +45,24 @@ class Claim:
         return self.evidence * self.level >= 1
 
 
-def claim(differences: Sequence[float], level: float) -> Claim:
-    """The claim that these paired differences support; without any, one that says nothing."""
+def claim(differences: Sequence[float], level: float, split: float | None = None) -> Claim:
+    """The claim that these paired differences support; without any, one that says nothing.
+
+    With a `split` error, half of the risk is given to the luck of the items: the differences
+    have to stand out although so much is taken from each of them as the items would give by
+    luck with that probability.
+    """
     if not differences:
         return Claim(0, 0.0, -math.inf, math.inf, 1.0, level)
-    low, high = interval(differences)
     gain = average(tuple(differences))
-    return Claim(len(differences), gain, low, high, evidence(differences), level)
+    if not split:
+        low, high = interval(differences)
+        return Claim(len(differences), gain, low, high, evidence(differences), level, split)
+    low, high = interval(differences, (1 + LEVEL) / 2)
+    reach = split * NormalDist().inv_cdf(1 - (1 - LEVEL) / 4)
+    margin = split * NormalDist().inv_cdf(1 - (level or 1 - LEVEL) / 2)
+    strength = evidence([value - margin for value in differences]) / 2
+    return Claim(len(differences), gain, low - reach, high + reach, strength, level, split)
 
 
 def exact(difference: float, level: float) -> Claim:

@@ -92,7 +92,7 @@ class Confirmations:
                 claim = found.claim
                 db.execute(
                     "INSERT INTO claim (confirmation, arm, pairs, gain, low, high, evidence,"
-                    " level, believed, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " level, split, believed, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         confirmation,
                         found.arm,
@@ -102,6 +102,7 @@ class Confirmations:
                         claim.high,
                         claim.evidence,
                         claim.level,
+                        claim.split,
                         found.believed,
                         found.detail,
                     ),

@@ -21,6 +21,7 @@ CREATE TABLE claim (
     low REAL NOT NULL,               -- the interval, valid at any time, nominal 0.95
     high REAL NOT NULL,
     evidence REAL NOT NULL,          -- e-value against "not better"
+    split REAL,                      -- standard error over the split's items; NULL without items
     level REAL NOT NULL,             -- confirmed if evidence * level >= 1; 0 in an ablation
     believed REAL,                   -- what the search believed of the same difference
     detail TEXT NOT NULL             -- why pairs are missing; empty if none is
