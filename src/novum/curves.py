@@ -5,21 +5,20 @@ checkpoint is what had been told by then, whatever time a point claims for itsel
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
-from novum.judge.hopeless import CHECKPOINTS, Complete, Gaps
+from novum.judge.hopeless import CHECKPOINTS, Complete
 from novum.lab import Lab
 from novum.ledger import Experiment, Trial
 from novum.records import Outcome
 
-NAMES = ("bpb", "loss", "score")  # of what a curve shows, the most telling first
 SPARED = "ran_on_though_hopeless"
 KEPT = 256  # complete trials; older ones say little of the curves of now
 
 Marks = Mapping[str, float]
-"""Values at the checkpoints, under the names that `mark` makes; they lie among a trial's metrics."""
+"""Values at the checkpoints, under the names that `mark` makes; kept among a trial's metrics."""
 
 
 def mark(name: str, point: int) -> str:
@@ -27,15 +26,10 @@ def mark(name: str, point: int) -> str:
     return f"{name}_at_{CHECKPOINTS[point] * 100:.0f}_percent"
 
 
-def curve_names(lab: Lab) -> tuple[str, ...]:
-    """What a curve may show, the most telling first: the metric itself, if it is there."""
-    return (lab.metric.name, *(name for name in NAMES if name != lab.metric.name))
-
-
 def own_marks(lab: Lab) -> set[str]:
     """All names that are the machine's own: no program or evaluator may set them."""
     points = range(len(CHECKPOINTS))
-    return {SPARED, *(mark(name, point) for name in curve_names(lab) for point in points)}
+    return {SPARED, *(mark(name, point) for name in lab.curve_names for point in points)}
 
 
 @dataclass(slots=True)
@@ -45,78 +39,61 @@ class Curves:
     lab: Lab
     reference: dict[str, float] = field(default_factory=dict)  # marks of the incumbent
     past: deque[Complete] = field(default_factory=lambda: deque(maxlen=KEPT))
-    _marks: dict[int, list[Marks]] = field(default_factory=dict)  # by experiment
+    _runs: dict[int, list[tuple[float, Marks]]] = field(default_factory=dict)
 
     def add_trial(self, trial: Trial) -> None:
-        """Take in a trial that was measured."""
-        if self.lab.judge.end_hopeless is None or trial.measurement is None:
-            return
-        if trial.experiment == trial.asked_by:
+        """Take in a trial that was measured on the validation split."""
+        asked = self.lab.judge.end_hopeless is not None
+        if asked and trial.experiment == trial.asked_by and trial.measurement is not None:
             own = own_marks(self.lab)
-            known = {k: v for k, v in trial.measurement.metrics.items() if k in own}
-            self._marks.setdefault(trial.experiment, []).append(known)
+            marks = {k: v for k, v in trial.measurement.metrics.items() if k in own}
+            self._runs.setdefault(trial.experiment, []).append((trial.started, marks))
 
     def close(self, experiment: Experiment, believed: float) -> bool:
-        """Take in a verdict; whether its first trial was spared.
+        """Take in a verdict; whether the experiment's first trial was spared.
 
         `believed` is the part of the observed effect that is believed: by so much the curve of
         a keep is taken for better than the one before. It is lucky as its score is, and every
         later trial would have to stand against that luck.
         """
-        marks = self._marks.pop(experiment.id, [])
-        verdict = experiment.verdict
+        verdict, runs = experiment.verdict, self._runs.pop(experiment.id, [])
+        judged = experiment.judged or 0.0
+        marks = [marks for started, marks in runs if started <= judged]
         if not marks or verdict is None:
             return False
         spared = SPARED in marks[0]
         if experiment.number > 0:
-            evidence = verdict.evidence
-            gaps = tuple(self._gap_at(marks[0], point) for point in range(len(CHECKPOINTS)))
-            self.past.append(
-                Complete(gaps, evidence.effect, evidence.sd, evidence.required, spared)
-            )
+            found = verdict.evidence
+            gaps = tuple(self.gap(marks[0], point) for point in range(len(CHECKPOINTS)))
+            self.past.append(Complete(gaps, found.effect, found.sd, found.required, spared))
         if verdict.outcome is Outcome.KEEP:
             self._refer_to(marks, min(1.0, max(0.0, believed)))
         return spared
 
     def name_at(self, point: int) -> str | None:
         """What is compared at a checkpoint; None if the incumbent told nothing there."""
-        names = curve_names(self.lab)
-        return next((name for name in names if mark(name, point) in self.reference), None)
+        return next((n for n in self.lab.curve_names if mark(n, point) in self.reference), None)
 
-    def gap(self, name: str, point: int, value: float) -> float | None:
-        """The lead of a value over the incumbent's at a checkpoint; behind is negative."""
-        reference = self.reference.get(mark(name, point))
-        if reference is None:
-            return None
-        gap = value - reference
-        return -gap if self._minimized(name) else gap
-
-    def _gap_at(self, marks: Marks, point: int) -> float | None:
+    def gap(self, marks: Marks, point: int) -> float | None:
+        """The lead over the incumbent at a checkpoint, behind is negative; None if unknown."""
         name = self.name_at(point)
         value = None if name is None else marks.get(mark(name, point))
-        return None if name is None or value is None else self.gap(name, point, value)
+        if name is None or value is None:
+            return None
+        gap = value - self.reference[mark(name, point)]
+        return -gap if self._minimized(name) else gap
 
     def _minimized(self, name: str) -> bool:
         """A loss is better when it is smaller, whatever the metric; all else goes with it."""
         return self.lab.minimize if name in (self.lab.metric.name, "score") else True
 
-    def _refer_to(self, runs: Iterable[Marks], share: float) -> None:
-        runs = list(runs)
-        means = {}
+    def _refer_to(self, runs: Sequence[Marks], share: float) -> None:
+        """Move the reference to the curve of a keep; what the keep did not tell is not known."""
+        means: dict[str, float] = {}
         for key in own_marks(self.lab) - {SPARED}:
             values = [marks[key] for marks in runs if key in marks]
             if values:
-                before = self.reference.get(key)
                 mean = sum(value / len(values) for value in values)
-                means[key] = mean if before is None else before + share * (mean - before)
+                before = self.reference.get(key, mean)
+                means[key] = before + share * (mean - before)
         self.reference = {key: value for key, value in means.items() if isfinite(value)}
-
-
-def all_gaps(curves: Curves, marks: Marks) -> Gaps:
-    """The gaps of a trial's marks at every checkpoint."""
-    names = [curves.name_at(point) for point in range(len(CHECKPOINTS))]
-    return tuple(
-        None if name is None or mark(name, point) not in marks
-        else curves.gap(name, point, marks[mark(name, point)])
-        for point, name in enumerate(names)
-    )

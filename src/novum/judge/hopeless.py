@@ -91,7 +91,7 @@ def limit(past: Sequence[Complete], rate: float) -> Limit | None:
 
 def is_spared(seed: int) -> bool:
     """Whether the trial of this seed is one of those that are not ended."""
-    return random.Random(f"spared {seed}").random() < 1 / SPARED
+    return random.Random(f"spared {seed}").random() < 1 / SPARED  # noqa: S311  not a secret
 
 
 def _spread(worse: Sequence[Complete], point: int) -> float | None:
