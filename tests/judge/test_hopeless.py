@@ -80,6 +80,28 @@ def test_at_most_the_stated_rate_of_near_trials_and_of_true_improvements_is_ende
         assert fmean(shares) <= rate + 3 * error
 
 
+def test_the_rate_holds_while_ended_trials_are_missing_from_what_it_learns_of():
+    # A long campaign that lives on its own remains: 120 of them, 160 trials each.
+    shares, spared_seen = [], 0
+    for campaign in range(120):
+        rng = random.Random(f"own remains {campaign}")
+        complete: list[Complete] = []
+        lost = helped = 0
+        for number, one in enumerate(population(rng, 160)):
+            ended = ends(limit(complete, 0.2), one)
+            spared = ended and is_spared(1000 * campaign + number)
+            spared_seen += spared
+            if one.effect > 0:
+                helped += 1
+                lost += ended and not spared
+            if not ended or spared:
+                complete.append(replace(one, spared=spared))
+        shares.append(lost / helped)
+    error = math.sqrt(sum((s - fmean(shares)) ** 2 for s in shares)) / len(shares)
+    assert spared_seen > 0
+    assert fmean(shares) <= 0.2 + 3 * error
+
+
 def test_trials_that_harm_much_are_ended():
     rng = random.Random(5)
     found = limit(population(rng, 200), 0.05)

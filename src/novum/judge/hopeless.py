@@ -33,7 +33,7 @@ from statistics import median
 CHECKPOINTS = (0.25, 0.5, 0.75)  # of the budget
 SPARED = 5  # one in so many is not ended
 NEAR = 2.0  # standard errors below what must be earned
-LEAST_WORSE = 8  # trials clearly worse; fewer say too little about the spread
+LEAST_WORSE = 3  # trials clearly worse; with fewer the spread is not known at all
 
 Gaps = tuple[float | None, ...]
 """At each checkpoint the lead over the incumbent's curve (behind is negative), None if unknown."""
