@@ -10,7 +10,7 @@ import pytest
 
 from novum.campaign import Stopped
 from novum.campaign.events import Step, TrialStarted
-from novum.campaign.lookout import Ending
+from novum.campaign.lookout import Ending, Lookout
 from novum.curves import SPARED, mark
 from novum.export import results_rows
 from novum.judge import Next
@@ -169,6 +169,24 @@ def test_the_baseline_and_runs_of_the_incumbent_and_second_runs_are_never_ended(
     assert (last.state is TrialState.HOPELESS) != is_spared(last.seed)
 
 
+def test_a_trial_that_is_not_for_its_own_verdict_is_left_alone(bed):
+    # So confirmations (a cell of their plan), runs of the incumbent, and other splits are.
+    asking(bed)
+    bed.run(ideas(bed), Curved())
+    standing = Standing.read(bed.ledger, bed.lab, bed.campaign())
+    experiment = replace(bed.experiments()[-1], id=10_000, number=10_000)
+    seed = next(seed for seed in range(100) if not is_spared(seed))
+    for own, ended in ((experiment, True), (None, False)):
+        lookout = Lookout(standing, own, seed, threading.Event())
+        for place in (0.2, 0.25, 0.5, 0.75):
+            point = {"loss": 1e6}
+            lookout.see(Pulse(Phase.TRAINING, place, place * 3, point=point))
+        assert lookout.ending.is_set() == ended
+        done = TrialResult(TrialState.MEASURED, Measurement(1.0, {SPARED: 2.0}))
+        if own is None:
+            assert lookout.result(done) == done
+
+
 def test_everything_comes_back_from_the_ledger(bed):
     asking(bed)
     machine = bed.machine([*ideas(bed), *late(bed)], Curved())
@@ -244,7 +262,7 @@ def test_the_curve_of_a_lucky_keep_is_shrunk_as_its_score_is(bed):
     bed.run([bed.idea(-5.0)], Curved())
     keep = bed.experiments()[-1]
     assert keep.verdict.outcome == "keep"
-    own = trials(bed)[-1].measurement.metrics
+    own = bed.ledger.trials(keep.id)[0].measurement.metrics
     after = Standing.read(bed.ledger, bed.lab, bed.campaign()).curves.reference
     observed = keep.verdict.evidence.values[0] - keep.verdict.evidence.incumbent
     share = (keep.belief.mean - keep.verdict.evidence.incumbent) / observed
