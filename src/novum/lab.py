@@ -22,6 +22,7 @@ from novum.errors import LabError
 
 LAB_FILE = "lab.toml"
 PROGRAM_FILE = "program.md"
+CURVES = ("bpb", "loss", "score")  # what a learning curve may show, the most telling first
 LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
 
@@ -127,6 +128,7 @@ class JudgeTable(_Table):
     error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 3
     max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
+    end_hopeless: Annotated[float, Field(gt=0, le=0.5, strict=True)] | None = None
 
 
 class ConfirmTable(_Table):
@@ -197,6 +199,11 @@ class Lab(_Table):
         # A processor clock may run slowly on a busy machine, so it gets more room.
         factor = 2.0 if budget.clock == "wall" else 4.0
         return budget.startup + factor * seconds + budget.grace
+
+    @property
+    def curve_names(self) -> tuple[str, ...]:
+        """What a learning curve may show, the most telling first: the metric itself if it does."""
+        return (self.metric.name, *(name for name in CURVES if name != self.metric.name))
 
     @property
     def line_cost(self) -> float:

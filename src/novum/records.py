@@ -20,6 +20,7 @@ class TrialState(StrEnum):
     INVALID = "invalid"  # the metric was missing, not finite, ambiguous or forged
     INFRASTRUCTURE = "infrastructure"  # not the idea's fault: run again, never counted against it
     CANCELLED = "cancelled"  # the person stopped it: run again
+    HOPELESS = "hopeless"  # it could not catch up any more, so it was ended; it has no score
 
     @property
     def counts(self) -> bool:

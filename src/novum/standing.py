@@ -8,7 +8,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from math import sqrt
 
+from novum.curves import Curves
 from novum.judge import Belief, Effect, Noise, average
+from novum.judge.hopeless import SPARED
 from novum.lab import Lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
 from novum.records import Outcome, TrialState
@@ -27,6 +29,8 @@ class Standing:
     next_number: int = 0
     trials: int = 0
     trial_seconds: float = 0.0
+    hopeless: int = 0  # trials that were ended early
+    saved: float = 0.0  # seconds of their budget that they did not use
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     keeps: list[Experiment] = field(default_factory=list)  # the baseline first
     tried: set[str] = field(default_factory=set)
@@ -36,19 +40,25 @@ class Standing:
     belief: Belief | None = None
     baseline: Belief | None = None  # what was last believed of it while it was the incumbent
     overtime: float = 0.0  # the most that the baseline used past its budget, on the budget's clock
+    curves: Curves = field(init=False)
     _first: int = 0  # the baseline's id
     _values: dict[int, tuple[float, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.curves = Curves(self.lab)
 
     @classmethod
     def read(cls, ledger: Ledger, lab: Lab, campaign: Campaign) -> "Standing":
         """The standing of a campaign, from the ledger alone."""
         standing = cls(lab, campaign)
-        for experiment in ledger.experiments(campaign.id):
+        experiments = ledger.experiments(campaign.id)
+        for experiment in experiments:
             standing.open(experiment)
-            if experiment.verdict is not None:
-                standing.close(experiment)
         for trial in ledger.all_trials(campaign.id):
             standing.add_trial(trial)
+        for experiment in experiments:
+            if experiment.verdict is not None:
+                standing.close(experiment)
         return standing
 
     @property
@@ -84,6 +94,9 @@ class Standing:
         """Take in a trial that ended."""
         self.trials += 1
         self.trial_seconds += trial.timing.total
+        if trial.state is TrialState.HOPELESS:
+            self.hopeless += 1
+            self.saved += max(0.0, trial.seconds - trial.timing.budget)
         searched = trial.split == "validation" and trial.cell is None
         measured = trial.state is TrialState.MEASURED and searched
         if measured and trial.measurement is not None:
@@ -93,6 +106,7 @@ class Standing:
             if trial.experiment == self._first:
                 self.overtime = max(self.overtime, trial.timing.overtime)
             self.noise = _regrouped(self.noise, before, after)
+            self.curves.add_trial(trial)
 
     def open(self, experiment: Experiment) -> None:
         """Take in a proposal."""
@@ -113,6 +127,7 @@ class Standing:
             self.belief = experiment.belief
             if len(self.keeps) == 1:
                 self.baseline = experiment.belief
+        spared = self.curves.close(experiment, _believed(experiment))
         if experiment.number == 0:
             return
         if experiment.commit is not None:
@@ -122,7 +137,19 @@ class Standing:
         if evidence.values:
             mean = average(evidence.values)
             sd = sqrt(evidence.noise_sd**2 / len(evidence.values) + evidence.incumbent_sd**2)
-            self.history.append(Effect(self.oriented(mean - evidence.incumbent), sd))
+            # What was ended has no effect to learn from; one that was spared stands for them.
+            seen = Effect(self.oriented(mean - evidence.incumbent), sd)
+            self.history.extend([seen] * (SPARED if spared else 1))
+
+
+def _believed(experiment: Experiment) -> float:
+    """The part of an experiment's observed effect that is believed after it."""
+    verdict = experiment.verdict
+    if verdict is None or experiment.belief is None or not verdict.evidence.values:
+        return 1.0
+    before = verdict.evidence.incumbent
+    observed = average(verdict.evidence.values) - before
+    return (experiment.belief.mean - before) / observed if observed else 1.0
 
 
 def _regrouped(noise: Noise, before: tuple[float, ...], after: tuple[float, ...]) -> Noise:

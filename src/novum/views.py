@@ -11,9 +11,9 @@ from rich.text import Text
 
 from novum import confirmed
 from novum.judge import average
-from novum.lab import parse_lab
+from novum.lab import CURVES, parse_lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
-from novum.records import Outcome
+from novum.records import Outcome, TrialState
 from novum.standing import Standing
 from novum.terminal import duration, harmless, sparkline, tail
 
@@ -24,6 +24,9 @@ COLOURS = {
     Outcome.CRASH: "red",
     Outcome.INVALID: "yellow",
 }
+
+
+UNALARMING = {TrialState.MEASURED, TrialState.HOPELESS}
 
 
 def score(values: tuple[float, ...]) -> float | None:
@@ -49,6 +52,8 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "target": campaign.settings["target"],
         "outcomes": {str(outcome): standing.outcomes[outcome] for outcome in Outcome},
         "trials": standing.trials,
+        "ended_early": standing.hopeless,
+        "seconds_saved": standing.saved,
         "seconds_worked": worked,
         "trial_share": min(1.0, standing.trial_seconds / worked) if worked > 0 else None,
         "experiments_per_hour": 3600 * experiments / worked if worked > 0 else None,
@@ -143,6 +148,9 @@ def status_view(facts: Facts) -> RenderableType:
                 f"{rounded} experiments an hour, {share:.1%} of it in trials",
             )
         )
+    if facts["ended_early"]:
+        saved = duration(facts["seconds_saved"])
+        rows.append(("ended early", f"{facts['ended_early']} hopeless trials, {saved} saved"))
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if facts["self_reported"]:
@@ -296,7 +304,7 @@ def _trials_table(trials: Sequence[Facts]) -> Table:
         metric = trial["metric"]
         table.add_row(
             str(trial["seed"]),
-            Text(trial["state"], style="default" if metric is not None else "red"),
+            Text(trial["state"], style="default" if trial["state"] in UNALARMING else "red"),
             f"{metric:.6g}" if metric is not None else trial["detail"],
             f"{seconds['budget']:.1f} s",
             duration(total),
@@ -308,7 +316,7 @@ def _trials_table(trials: Sequence[Facts]) -> Table:
 
 def curve_line(points: Sequence[Mapping[str, float]], width: int = 30) -> str:
     """The curve of the first of these that it has, with its first and last value."""
-    for name in ("bpb", "loss", "score"):
+    for name in CURVES:
         values = [point[name] for point in points if name in point]
         if values:
             return f"{name} {values[0]:.3g} {sparkline(values, width)} {values[-1]:.4g}"

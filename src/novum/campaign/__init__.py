@@ -301,11 +301,7 @@ class Machine:
             else:
                 assert ruling.outcome is not None
                 return Verdict(ruling.outcome, ruling.reason, ruling.evidence), ruling.belief
-        last = trials[-1]
-        invalid = last.state is TrialState.INVALID
-        outcome = Outcome.INVALID if invalid else Outcome.CRASH
-        reason = last.detail if last.state == outcome.value else f"{last.state}: {last.detail}"
-        return Verdict(outcome, reason), self._standing.belief
+        return _failure(trials[-1]), self._standing.belief
 
     def _measure_incumbent(self, asked_by: Experiment) -> None:
         for _ in range(MISHAPS):
@@ -398,6 +394,15 @@ class Machine:
     def _tell(self, event: Event) -> None:
         for observer in self._observers:
             observer(event)
+
+
+def _failure(trial: Trial) -> Verdict:
+    """The verdict on an experiment whose trial was not measured."""
+    if trial.state is TrialState.HOPELESS:
+        return Verdict(Outcome.DISCARD, trial.detail)
+    outcome = Outcome.INVALID if trial.state is TrialState.INVALID else Outcome.CRASH
+    told = trial.state == outcome.value
+    return Verdict(outcome, trial.detail if told else f"{trial.state}: {trial.detail}")
 
 
 def _from_person(request: Request) -> Proposal:

@@ -4,11 +4,11 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from threading import Event
 
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
+from novum.campaign.lookout import Lookout
 from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
 from novum.ledger import Cell, Experiment, Heartbeat, Ledger, Trial
@@ -91,9 +91,15 @@ class Bench:
             split=job.split,
             dial=job.dial,
         )
+        own = target.id == asked_by.id and job.cell is None
+        lookout = Lookout(self._standing, target if own else None, seed, self.stop.now)
+
+        def watch(pulse: Pulse) -> None:
+            lookout.see(pulse)
+            self._watch(number, pulse)
+
         try:
-            result = self._slot.run(task, partial(self._watch, number), self.stop.now)
-            own = target.id == asked_by.id and job.cell is None
+            result = lookout.result(self._slot.run(task, watch, lookout.ending))
             if own and result.state is TrialState.MEASURED:
                 self._keep_artifacts(target)
         except OSError as error:

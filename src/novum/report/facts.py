@@ -31,6 +31,11 @@ class Result:
         return self.verdict.outcome
 
     @property
+    def failed(self) -> bool:
+        """Whether it crashed or was invalid; what was ended as hopeless has no score either."""
+        return self.outcome in {Outcome.CRASH, Outcome.INVALID}
+
+    @property
     def evidence(self) -> Evidence:
         """The numbers behind its verdict."""
         return self.verdict.evidence
@@ -55,6 +60,8 @@ class Cost:
     trials: int
     seconds: float  # wall time over all sessions
     trial_seconds: float
+    ended_early: int = 0  # hopeless trials
+    saved: float = 0.0  # seconds of their budget
 
     @property
     def share(self) -> float | None:
@@ -145,7 +152,13 @@ def read_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         gain=_gain(standing, noise_sd or 0.0),
         noise_sd=noise_sd,
         noise_degrees=noise.degrees,
-        cost=Cost(standing.trials, ledger.seconds_worked(campaign.id), standing.trial_seconds),
+        cost=Cost(
+            standing.trials,
+            ledger.seconds_worked(campaign.id),
+            standing.trial_seconds,
+            standing.hopeless,
+            standing.saved,
+        ),
         claims=tuple(claimed),
         parts=tuple(parts),
     )

@@ -5,7 +5,7 @@ import statistics
 from novum.confirmed import Claimed, gain_words, part_sentence, sentence
 from novum.judge.words import probability
 from novum.records import Outcome
-from novum.report.facts import Facts, Result, kept_rows
+from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
     counted,
     duration,
@@ -161,11 +161,18 @@ def _took(facts: Facts) -> str:
         ("did not apply", f"{counted(lost, 'idea')}, never run, among the invalid" if lost else ""),
         ("without a verdict yet", str(facts.open) if facts.open else ""),
         ("trials", str(cost.trials)),
+        ("ended early", _ended_early(cost)),
         ("wall time", duration(cost.seconds)),
         ("of that inside trials", "" if cost.share is None else f"{cost.share * 100:.1f} %"),
         ("experiments per hour", "" if rate is None else f"{rate:.{0 if rate >= 100 else 1}f}"),
     ]
     return "## What it took\n\n" + facts_table(rows)
+
+
+def _ended_early(cost: Cost) -> str:
+    if not cost.ended_early:
+        return ""
+    return f"{counted(cost.ended_early, 'hopeless trial')}, {duration(cost.saved)} of budget saved"
 
 
 def _keeps(facts: Facts) -> str:
@@ -218,7 +225,7 @@ def _near_misses(facts: Facts) -> str:
 
 
 def _failures(facts: Facts) -> str:
-    failed = (result for result in facts.results if result.score is None)
+    failed = (result for result in facts.results if result.failed)
     rows = [(str(result.number), *_named(result)) for result in failed]
     if not rows:
         return ""

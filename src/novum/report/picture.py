@@ -151,7 +151,7 @@ def _dots(axes: "Axes", facts: Facts) -> None:
     edge: Style = {"edgecolors": "white", "linewidths": 1.2}
     big = max(44.0, min(90.0, 5000 / max(many, 1)))
     axes.scatter(*_points(kept), s=big, color=KEPT, zorder=5, label="kept", **edge)
-    failed = [result.number for result in facts.results if result.score is None]
+    failed = [result.number for result in facts.results if result.failed]
     if failed:
         cross: Style = {"marker": "x", "s": 24, "color": BAD, "linewidths": 1.3, "label": "failed"}
         height = [EDGE] * len(failed)
