@@ -58,7 +58,7 @@ def check(directory: Path) -> list[Finding]:
 
 def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
     researcher = lab.researcher.use
-    yield _made("judge", lab.judge.policy, lambda: judge_named(lab.judge.policy))
+    yield _made("judge", lab.policy, lambda: judge_named(lab.policy))
     yield _made(
         "search", lab.search.strategy, partial(plugins.load, "novum.search", lab.search.strategy)
     )
@@ -106,7 +106,7 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
-    if lab.metric.noise == "gaussian" and lab.judge.baseline_runs < 2:
+    if lab.metric.noise == "gaussian" and lab.baseline_runs < 2:
         yield Finding(
             Level.CAUTION,
             "noise",

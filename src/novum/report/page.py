@@ -139,7 +139,7 @@ def _asked(facts: Facts) -> str:
         ("smallest effect worth keeping", f"{metric.min_effect:g}" if metric.min_effect else ""),
         ("budget of a trial", f"{settings.get('seconds', lab.budget.seconds):g} s"),
         ("clock", {"wall": "wall time", "cpu": "processor time"}[lab.budget.clock]),
-        ("policy", quoted(lab.judge.policy)),
+        ("policy", quoted(lab.policy)),
         ("researcher", quoted(str(settings.get("researcher", lab.researcher.use)))),
         ("target", counted(target, "experiment") if isinstance(target, int) else ""),
         ("branch", f"`autoresearch/{campaign.tag}`"),
