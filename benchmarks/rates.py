@@ -1,7 +1,7 @@
 """The policy `rate` under a look after every visitor: errors, visitors needed, coverage.
 
     python benchmarks/rates.py                  the tables of docs/judge.md, some minutes
-    python benchmarks/rates.py --streams 200    the same, coarser
+    python benchmarks/rates.py --streams 100    the same, coarser
 
 (a) A/A: two arms with the same rate, up to 1,000,000 visitors, never given up; how many are kept.
 (b) The design of the fixed test: base rate 1.25 %, a lift of 20 % to be found with probability
@@ -218,7 +218,7 @@ def _holds(tests: Bars, counts: Counts, difference: float) -> bool:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--streams", type=int, default=2000)
+    parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", choices=("a", "b", "all"), default="all")
     given = parser.parse_args()

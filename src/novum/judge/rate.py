@@ -20,7 +20,7 @@ from novum.records import Evidence, Outcome
 
 # Chosen with `benchmarks/rates.py` at a base rate of 3 %; reported at others.
 GIVE_UP = 0.15  # of the candidates that earn exactly what they must, at most so many are given up
-GAPS = ((0.25, 0.03), (0.5, 0.07), (1.0, 0.65), (2.0, 0.2), (4.0, 0.05))  # of what is to be earned
+GAPS = ((0.25, 0.02), (0.5, 0.08), (1.0, 0.6), (2.0, 0.2), (4.0, 0.1))  # of what is to be earned
 LIFTS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)  # of the rate, where nothing says what is worth it
 KNOWN_BASE = 0.9  # the weight of the incumbent's rate as it is believed; the rest is for:
 OTHER_BASES = (0.01, 0.1, 0.5, 0.9)
