@@ -25,7 +25,7 @@ EDGE = 1e-4  # of the room: how near to an impossible rate an alternative may li
 FINEST = 1e-9  # nearer to 0 or 1 than this, rates are not computed with
 NO_DIFFERENCE = 0.05  # the weight of the bet that both arms are as the base
 STEPS = 200  # of a search for a nearest point, at most; mostly it takes six
-CLOSE = 1e-15
+CLOSE = 1e-9  # of the value: one step of Newton further, and the error is beyond the last bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,9 @@ class Line:
             low, high = (low, q) if rise > 0 else (q, high)
             curve = self.slope**2 * _curve(p, candidate) + _curve(q, control)
             found = q - rise / curve
-            if not low < found < high:
-                found = (low + high) / 2
-            if abs(found - q) <= CLOSE * q:
+            if abs(found - q) <= CLOSE * min(q, 1 - q):
                 return found
-            q = found
+            q = found if low < found < high else (low + high) / 2
         return q
 
 
