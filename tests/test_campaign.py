@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from novum.audit import check
 from novum.campaign import Stopped
 from novum.campaign.case import case_of
 from novum.campaign.events import Judged, Notice, Proposed, Started, Step, TrialEnded, TrialStarted
@@ -665,6 +666,8 @@ def test_a_claim_of_no_noise_that_is_false_is_told_once_and_stays_in_the_ledger(
     baseline = bed.experiments()[0]
     assert "1.001 to 1.002" in baseline.verdict.reason
     assert 'metric.noise = "gaussian"' in baseline.verdict.reason
+    told = [finding.text for finding in check(bed.path) if finding.subject == "noise"]
+    assert len(told) == 1 and "campaign t: runs of one commit differ" in told[0]
 
 
 def test_one_baseline_run_is_enough_where_the_person_says_so(bed):

@@ -121,6 +121,10 @@ def _baseline(baseline: Result) -> str:
 
 
 def _noise(facts: Facts) -> str:
+    if facts.lab.metric.noise == "rate":
+        return "a rate of visitors: each candidate is compared with a control beside it"
+    if facts.lab.metric.noise == "none" and facts.noise_sd:
+        return "none, says lab.toml, but runs of one commit differ"
     if facts.lab.metric.noise == "none":
         return "none, says lab.toml: one run decides"
     if facts.noise_sd is None:
