@@ -236,7 +236,7 @@ def visitors(rng: np.random.Generator, streams: int) -> None:
         looked = min(streams, HELD)
         held = sum(_holds(tests, counts, BASE * lift) for counts in ends.counts[:looked])
         print(
-            f"| {lift:+.0%} | {mean:.2f} ± {sem:.2f} | {bound:.2f} | {ends.share(1):.3f} "
+            f"| {lift:+.0%} | {mean:.3f} ± {sem:.3f} | {bound:.2f} | {ends.share(1):.3f} "
             f"| {held / looked:.3f} |"
         )
 
