@@ -185,7 +185,7 @@ def _words(evidence: Evidence, counted: Arms, arms: Arms, tests: Bars, error: fl
     """For example "better by 0.0031 ± 0.0009, 90 % interval 0.0006 to 0.0055 (lift …), …"."""
     assert evidence.low is not None and evidence.high is not None
     low, high = (number(end, evidence.sd) for end in (evidence.low, evidence.high))
-    level = f"{100 * (1 - 2 * error):.3g} %"
+    level = f"{100 * max(0.0, 1 - 2 * error):.3g} %"
     text = f"{comparison(evidence)}, {level} interval {low} to {high}"
     if counted.control_conversions > 0 and error < 0.5:
         text += f" ({_lift(counted, arms, tests, error)})"
