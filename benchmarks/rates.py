@@ -214,7 +214,7 @@ def false_keeps(rng: np.random.Generator, streams: int) -> None:
         for believed in (base, 2 * base):
             tests = bars(LIFT * base, LIFT * base, believed)
             # A keep needs the evidence alone here, whatever is seen: that is stricter.
-            tests = Bars(tests.floor, -1.0, tests.bettor)
+            tests = Bars(tests.floor, -0.5, tests.bettor)
             ends = simulate(rng, tests, (base, base), streams, give_up=False)
             share, kept = ends.share(1), int((ends.ending == 1).sum())
             print(f"| {base:.0%} | {believed:.0%} | {share:.3f} | {kept * 1000 // streams} |")
