@@ -650,11 +650,16 @@ def without_noise(bed, judge: str = "") -> None:
     bed.toml(text.replace('"minimize"', '"minimize"\nnoise = "none"') + f"[judge]\n{judge}\n")
 
 
+def searched(bed) -> int:
+    """How many trials the search took; confirmation has its own."""
+    return sum(trial.cell is None for trial in bed.ledger.all_trials(bed.campaign().id))
+
+
 @pytest.mark.parametrize("judge", ["", 'policy = "belief"'])
 def test_without_noise_the_baseline_runs_twice_and_every_candidate_once(bed, judge):
     without_noise(bed, judge)
     bed.run([bed.idea(-0.001), bed.idea(-0.0009)])
-    assert bed.trial_states() == ["measured"] * 4
+    assert searched(bed) == 4
     assert bed.verdicts() == ["keep", "keep", "discard"]
     assert not notices(bed, "differ")
 
@@ -673,7 +678,7 @@ def test_a_claim_of_no_noise_that_is_false_is_told_once_and_stays_in_the_ledger(
 def test_one_baseline_run_is_enough_where_the_person_says_so(bed):
     without_noise(bed, "baseline_runs = 1")
     bed.run([bed.idea(-0.001)])
-    assert bed.trial_states() == ["measured"] * 2
+    assert searched(bed) == 2
 
 
 def test_a_higher_score_is_better_where_the_lab_says_so(bed):

@@ -66,14 +66,23 @@ def _unselected(incumbent: Experiment, trials: Sequence[Trial]) -> tuple[float, 
         trial.measurement.metric
         for trial in trials
         if trial.measurement is not None
-        and trial.split == "validation"
+        and _searched(trial)
         and (incumbent.number == 0 or trial.asked_by != incumbent.id)
     )
 
 
+def _searched(trial: Trial) -> bool:
+    """Whether a trial is the search's own; what confirms a claim may not steer the search."""
+    return trial.split == "validation" and trial.cell is None
+
+
 def _arms(trials: Sequence[Trial]) -> Arms | None:
     """The counts over all runs of a candidate; each was checked when its trial ended."""
-    counted = [arms_of(trial.measurement) for trial in trials if trial.measurement is not None]
+    counted = [
+        arms_of(trial.measurement)
+        for trial in trials
+        if trial.measurement is not None and _searched(trial)
+    ]
     return reduce(add, counted) if counted else None
 
 
