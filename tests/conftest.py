@@ -159,7 +159,7 @@ class Bed:
         lab = parse_lab(campaign.lab)
         parts = {
             "runner": measure if hasattr(measure, "run") else InstantRunner(measure),
-            "judge": judge_named(lab.judge.policy),
+            "judge": judge_named(lab.policy),
             "search": Greedy(),
             "researcher": ScriptedResearcher(ideas),
         } | parts

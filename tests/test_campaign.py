@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from novum.audit import check
 from novum.campaign import Stopped
 from novum.campaign.case import case_of
 from novum.campaign.events import Judged, Notice, Proposed, Started, Step, TrialEnded, TrialStarted
@@ -31,6 +32,7 @@ from novum.records import (
 from novum.runners import Phase, Pulse
 from novum.standing import Standing
 
+SCORED = sorted(POLICIES.keys() - {"rate"})  # `rate` decides by counts: test_traffic.py
 FAILURES = {
     TrialState.CRASH: "crash",
     TrialState.TIMEOUT: "crash",
@@ -112,7 +114,7 @@ def test_a_keep_advances_the_branch_and_a_discard_does_not(bed):
     ]
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("policy", SCORED)
 def test_every_proposal_with_a_commit_stays_under_a_ref(bed, policy):
     ideas = [bed.idea(value) for value in (-1, 3, 7, -2, 8)]
     ideas.insert(2, not_applying())
@@ -239,7 +241,7 @@ def test_a_commit_that_was_lost_before_it_had_a_ref_is_made_again(bed):
 
 
 @pytest.mark.parametrize(("state", "verdict"), FAILURES.items())
-@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("policy", SCORED)
 def test_a_failed_trial_becomes_its_verdict_and_never_the_incumbent(bed, state, verdict, policy):
     judge = judge_named(policy)
     bed.run([bed.idea(7), bed.idea(-1)], failing(state), judge=judge)
@@ -413,7 +415,7 @@ def measured(metric: float, **metrics: float) -> TrialResult:
     return TrialResult(TrialState.MEASURED, Measurement(metric, metrics))
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("policy", SCORED)
 @pytest.mark.parametrize(
     ("memory", "verdict"), [(99.0, "keep"), (100.0, "keep"), (101.0, "discard"), (None, "discard")]
 )
@@ -609,7 +611,7 @@ def test_no_idea_is_tried_twice_over_sessions(bed):
     assert [e.proposal.key for e in bed.experiments()[1:]] == [idea.key for idea in ideas]
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
+@pytest.mark.parametrize("policy", SCORED)
 def test_the_standing_read_from_the_ledger_is_the_standing_in_memory(bed, policy):
     live = []
     ideas = [bed.idea(value) for value in (-1, 7, -0.9, -2, 3)] + [not_applying()]
@@ -643,13 +645,40 @@ def test_a_baseline_is_replicated_as_the_lab_says(bed):
     assert bed.experiments()[0].belief.mean == 3.5
 
 
-def test_a_score_without_noise_needs_one_baseline_run(bed):
-    text = (bed.path / "lab.toml").read_text().replace("baseline_runs = 1", "baseline_runs = 4")
-    text = text.replace('"minimize"', '"minimize"\nnoise = "none"')
-    bed.toml(text.replace('policy = "greedy"', 'policy = "belief"'))
+def without_noise(bed, judge: str = "") -> None:
+    text = (bed.path / "lab.toml").read_text().split("[judge]")[0]
+    bed.toml(text.replace('"minimize"', '"minimize"\nnoise = "none"') + f"[judge]\n{judge}\n")
+
+
+def searched(bed) -> int:
+    """How many trials the search took; confirmation has its own."""
+    return sum(trial.cell is None for trial in bed.ledger.all_trials(bed.campaign().id))
+
+
+@pytest.mark.parametrize("judge", ["", 'policy = "belief"'])
+def test_without_noise_the_baseline_runs_twice_and_every_candidate_once(bed, judge):
+    without_noise(bed, judge)
     bed.run([bed.idea(-0.001), bed.idea(-0.0009)])
-    assert bed.trial_states() == ["measured"] * 3
+    assert searched(bed) == 4
     assert bed.verdicts() == ["keep", "keep", "discard"]
+    assert not notices(bed, "differ")
+
+
+def test_a_claim_of_no_noise_that_is_false_is_told_once_and_stays_in_the_ledger(bed):
+    without_noise(bed)
+    bed.run([bed.idea(-1)], lambda order: scored(order) + order.seed / 1000)
+    assert len(notices(bed, "runs of one commit differ")) == 1
+    baseline = bed.experiments()[0]
+    assert "1.001 to 1.002" in baseline.verdict.reason
+    assert 'metric.noise = "gaussian"' in baseline.verdict.reason
+    told = [finding.text for finding in check(bed.path) if finding.subject == "noise"]
+    assert len(told) == 1 and "campaign t: runs of one commit differ" in told[0]
+
+
+def test_one_baseline_run_is_enough_where_the_person_says_so(bed):
+    without_noise(bed, "baseline_runs = 1")
+    bed.run([bed.idea(-0.001)])
+    assert searched(bed) == 2
 
 
 def test_a_higher_score_is_better_where_the_lab_says_so(bed):

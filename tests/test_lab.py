@@ -233,3 +233,49 @@ def test_a_processor_clock_gets_more_wall_time():
     wall = parse_lab(SOUND)
     cpu = parse_lab(replaced("seconds = 300", 'seconds = 300\nclock = "cpu"'))
     assert cpu.timeout(300) > wall.timeout(300)
+
+
+RATE = replaced('direction = "minimize"', 'direction = "maximize"\nnoise = "rate"').replace(
+    'policy = "belief"', ""
+)
+
+
+@pytest.mark.parametrize(
+    ("noise", "policy", "runs"),
+    [("gaussian", "belief", 3), ("rate", "rate", 1), ("none", "exact", 2)],
+)
+def test_the_policy_and_the_baseline_suit_the_noise_where_nothing_is_said(noise, policy, runs):
+    text = RATE.replace('noise = "rate"', f'noise = "{noise}"')
+    lab = parse_lab(text)
+    assert (lab.policy, lab.baseline_runs) == (policy, runs)
+
+
+def test_what_the_person_says_of_policy_and_baseline_holds():
+    text = replaced('policy = "belief"', 'policy = "greedy"\nbaseline_runs = 7')
+    assert (parse_lab(text).policy, parse_lab(text).baseline_runs) == ("greedy", 7)
+
+
+@pytest.mark.parametrize(
+    ("noise", "policy", "said"),
+    [
+        ("rate", "belief", 'policy "rate" alone'),
+        ("rate", "certain", 'policy "rate" alone'),
+        ("gaussian", "rate", 'needs metric.noise = "rate"'),
+        ("none", "rate", 'needs metric.noise = "rate"'),
+        ("gaussian", "exact", 'needs metric.noise = "none"'),
+        ("none", "certain", 'use "exact"'),
+    ],
+)
+def test_a_policy_that_does_not_suit_the_noise_names_its_line(noise, policy, said):
+    text = replaced('direction = "minimize"', f'direction = "minimize"\nnoise = "{noise}"')
+    text = text.replace('policy = "belief"', f'policy = "{policy}"')
+    answer = complaint(text)
+    assert answer.startswith(f"lab.toml:{line_in(text, 'policy = ')}: ")
+    assert said in answer
+
+
+def test_a_rate_needs_an_evaluator():
+    text = RATE.replace('evaluate = ["python", "evaluate.py"]', "")
+    answer = complaint(text)
+    assert answer.startswith(f"lab.toml:{line_in(text, 'noise = ')}: ")
+    assert "needs an evaluator" in answer

@@ -25,6 +25,11 @@ PROGRAM_FILE = "program.md"
 CURVES = ("bpb", "loss", "score")  # what a learning curve may show, the most telling first
 LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
+Noise = Literal["gaussian", "rate", "none"]
+POLICY_OF: dict[Noise, str] = {"gaussian": "belief", "rate": "rate", "none": "exact"}
+# A second run without noise shows whether there is none; a rate has a control beside it.
+BASELINE_RUNS_OF: dict[Noise, int] = {"gaussian": 3, "rate": 1, "none": 2}
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,7 +68,7 @@ class MetricTable(_Table):
 
     name: Name
     direction: Literal["minimize", "maximize"]
-    noise: Literal["gaussian", "none"] = "gaussian"
+    noise: Noise = "gaussian"
     min_effect: NotNegative = 0.0
 
 
@@ -124,9 +129,9 @@ class Guard(_Table):
 class JudgeTable(_Table):
     """`[judge]`: the rules of the verdict."""
 
-    policy: str = "belief"
+    policy: str | None = None
     error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 3
+    baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] | None = None
     max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
     end_hopeless: Annotated[float, Field(gt=0, le=0.5, strict=True)] | None = None
 
@@ -190,6 +195,16 @@ class Lab(_Table):
     def with_dial(self, dial: Mapping[str, float]) -> "Lab":
         """This lab with another value of its dial."""
         return self.model_copy(update={"dial": dict(dial)})
+
+    @property
+    def policy(self) -> str:
+        """The name of the judge: as the lab says, or else what suits its noise."""
+        return self.judge.policy or POLICY_OF[self.metric.noise]
+
+    @property
+    def baseline_runs(self) -> int:
+        """How often the baseline is run: as the lab says, or else what suits its noise."""
+        return self.judge.baseline_runs or BASELINE_RUNS_OF[self.metric.noise]
 
     def timeout(self, seconds: float) -> float:
         """Wall seconds after which a trial of this budget is ended whatever its own clock says."""
@@ -266,6 +281,13 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("trial", "holdout"), "a holdout needs an evaluator: add `evaluate`"
     if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds:
         yield ("budget", "timeout"), "timeout is shorter than the budget's seconds"
+    if problem := _mismatch(lab.policy, lab.metric.noise):
+        yield ("judge", "policy") if lab.judge.policy else ("metric", "noise"), problem
+    if lab.metric.noise == "rate" and lab.self_reported:
+        yield (
+            ("metric", "noise"),
+            "a rate needs an evaluator, which counts visitors: add `evaluate`",
+        )
     for name, guard in lab.guards.items():
         if guard.weight is not None and name != LINES_CHANGED:
             yield ("guards", name), f"only {LINES_CHANGED} can have a weight"
@@ -274,6 +296,21 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("space", name, "low"), "low must be less than high"
         if parameter.log and parameter.low <= 0:
             yield ("space", name, "low"), "a logarithmic scale needs low > 0"
+
+
+def _mismatch(policy: str, noise: Noise) -> str | None:
+    """Why this policy makes no sense with this noise, or None."""
+    if noise == "rate" and policy != "rate":
+        return (
+            f'noise = "rate" is decided by policy "rate" alone, not "{policy}"; take this line out'
+        )
+    if policy == "rate" and noise != "rate":
+        return f'policy "rate" needs metric.noise = "rate", and it is "{noise}"'
+    if policy == "exact" and noise != "none":
+        return f'policy "exact" needs metric.noise = "none", and it is "{noise}"'
+    if policy == "certain" and noise == "none":
+        return 'policy "certain" tests against noise, and noise = "none"; use "exact"'
+    return None
 
 
 def _first_error(text: str, where: str, error: ValidationError) -> str:

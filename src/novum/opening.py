@@ -185,7 +185,7 @@ def parts_for(lab: Lab, settings: dict[str, Any], directory: Path) -> Parts:
     researcher = plugins.load("novum.researchers", settings["researcher"])
     return Parts(
         runner=plugins.load("novum.runners", "local")(),
-        judge=judge_named(lab.judge.policy),
+        judge=judge_named(lab.policy),
         search=plugins.load("novum.search", lab.search.strategy)(),
         researcher=researcher.for_lab(lab, directory),
     )

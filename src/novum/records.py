@@ -119,6 +119,8 @@ class Evidence:
     incumbent_sd: float = 0.0
     noise_sd: float = 0.0
     policy: str = ""
+    low: float | None = None  # the effect's interval, where the policy gives one
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

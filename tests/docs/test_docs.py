@@ -113,7 +113,14 @@ def test_examples_use_commands_and_options_that_exist():
 def test_options_named_in_the_text_exist():
     parameters = [p for command in cli.commands.values() for p in command.params]
     known = {option for parameter in [*parameters, *cli.params] for option in parameter.opts}
-    known |= {"--help", "--detach", "--shards", "--write", "--variant"}  # git's, and of programs
+    known |= {
+        "--help",
+        "--detach",
+        "--shards",
+        "--write",
+        "--variant",
+        "--part",
+    }  # git's, and of programs
     for path in PAGES:
         named = set(re.findall(r"`(--[a-z-]+)", path.read_text()))
         assert named <= known, path.name

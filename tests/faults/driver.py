@@ -76,7 +76,7 @@ def main(lab: Path, scores: str, count: int, step: str | None = None, at: int = 
             "t", text, {"seconds": 3, "researcher": "scripted", "target": None}, repo.head(), {}
         )
         standing = Standing.read(ledger, parse_lab(text), campaign)
-        judge = judge_named(standing.lab.judge.policy)
+        judge = judge_named(standing.lab.policy)
         runner = InstantRunner(measure(scores == "seed"))
         parts = Parts(runner, judge, Greedy(), ScriptedResearcher(ideas(count)))
         print("ready", flush=True)

@@ -49,11 +49,11 @@ def test_the_opening_is_the_mean_and_a_refresh_changes_nothing():
     assert judge.refresh(Belief(1.5, 0.0), (9.0,), Noise()) == Belief(1.5, 0.0)
 
 
-@pytest.mark.parametrize("name", ["belief", "greedy"])
+@pytest.mark.parametrize("name", ["belief", "certain", "exact", "greedy", "rate"])
 def test_policies_are_found_by_their_own_name(name):
     assert judge_named(name).name == name
 
 
 def test_an_unknown_policy_is_an_error_that_lists_the_names():
-    with pytest.raises(UsageError, match="belief, greedy"):
+    with pytest.raises(UsageError, match="belief, certain, exact, greedy, rate"):
         judge_named("gredy")

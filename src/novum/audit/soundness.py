@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -9,8 +10,9 @@ from pathlib import Path
 
 from novum import opening, plugins
 from novum.errors import NovumError, UsageError
+from novum.judge.exact import disagreement
 from novum.judge.policies import judge_named
-from novum.lab import Lab, read_lab
+from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
 from novum.sandbox import detect
@@ -52,13 +54,13 @@ def check(directory: Path) -> list[Finding]:
     findings += _roles(lab, directory)
     findings += [_sandbox(lab), *_measurement(lab), _disk(lab, directory)]
     if Ledger.exists(directory):
-        findings.append(_ledger(directory))
+        findings += _ledger(directory)
     return findings
 
 
 def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
     researcher = lab.researcher.use
-    yield _made("judge", lab.judge.policy, lambda: judge_named(lab.judge.policy))
+    yield _made("judge", lab.policy, lambda: judge_named(lab.policy))
     yield _made(
         "search", lab.search.strategy, partial(plugins.load, "novum.search", lab.search.strategy)
     )
@@ -106,12 +108,36 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
-    if lab.metric.noise == "gaussian" and lab.judge.baseline_runs < 2:
+    if lab.metric.noise == "gaussian" and lab.baseline_runs < 2:
         yield Finding(
             Level.CAUTION,
             "noise",
             "one baseline run cannot tell how noisy a run is; set judge.baseline_runs = 3",
         )
+
+    if lab.metric.noise == "rate" and lab.metric.min_effect == 0:
+        yield Finding(
+            Level.CAUTION,
+            "noise",
+            "a change that does nothing is given up only after judge.max_runs batches of visitors; "
+            "say which difference is worth it: metric.min_effect",
+        )
+
+
+def _claim(ledger: Ledger) -> Iterator[Finding]:
+    """Whether scores that should have no noise have had some."""
+    for campaign in ledger.campaigns():
+        if parse_lab(campaign.lab).metric.noise != "none":
+            continue
+        values: dict[int, tuple[float, ...]] = {}
+        for trial in ledger.all_trials(campaign.id):
+            searched = trial.split == "validation" and trial.cell is None
+            if trial.measurement is not None and searched:
+                known = values.get(trial.experiment, ())
+                values[trial.experiment] = (*known, trial.measurement.metric)
+        found = [text for text in map(disagreement, values.values()) if text]
+        if found:
+            yield Finding(Level.CAUTION, "noise", f"campaign {campaign.tag}: {found[0]}")
 
 
 def _disk(lab: Lab, directory: Path) -> Finding:
@@ -127,11 +153,12 @@ def _disk(lab: Lab, directory: Path) -> Finding:
     return Finding(Level.GOOD, "disk", f"{free} MB free")
 
 
-def _ledger(directory: Path) -> Finding:
+def _ledger(directory: Path) -> list[Finding]:
     try:
-        ledger = Ledger(directory)
-        campaigns = [campaign.tag for campaign in ledger.campaigns()]
-        ledger.close()
+        with closing(Ledger(directory)) as ledger:
+            campaigns = [campaign.tag for campaign in ledger.campaigns()]
+            claims = list(_claim(ledger))
     except NovumError as error:
-        return Finding(Level.PROBLEM, "ledger", str(error))
-    return Finding(Level.GOOD, "ledger", f"campaigns: {', '.join(campaigns) or 'none yet'}")
+        return [Finding(Level.PROBLEM, "ledger", str(error))]
+    text = f"campaigns: {', '.join(campaigns) or 'none yet'}"
+    return [Finding(Level.GOOD, "ledger", text), *claims]

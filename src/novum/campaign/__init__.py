@@ -20,6 +20,7 @@ from novum.campaign.events import Event, Judged, Notice, Observer, Proposed, Sta
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
 from novum.judge import Belief, Judge, Next
+from novum.judge.exact import disagreement
 from novum.lab import Lab
 from novum.ledger import Experiment, Ledger, Request, Trial
 from novum.patch import Diff, apply_edits, diff
@@ -145,8 +146,7 @@ class Machine:
         baseline = unfinished or self._open(
             Proposal("baseline", (), researcher="novum"), self._campaign.start_commit, {}
         )
-        wanted = 1 if self._lab.metric.noise == "none" else self._lab.judge.baseline_runs
-        while len(self._standing.values(baseline.id)) < wanted:
+        while len(self._standing.values(baseline.id)) < self._lab.baseline_runs:
             trial = self._try(Job(baseline, baseline))
             if trial.state is not TrialState.MEASURED:
                 self._close(baseline, Verdict(Outcome.CRASH, trial.detail), None)
@@ -156,6 +156,10 @@ class Machine:
         belief = self._parts.judge.opening(values)
         runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
         words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {runs}"
+        warning = disagreement(values) if self._lab.metric.noise == "none" else None
+        if warning is not None:
+            words = f"{words}; {warning}"
+            self._tell(Notice(warning))
         evidence = Evidence(runs=len(values), values=values)
         self._close(baseline, Verdict(Outcome.KEEP, words, evidence), belief)
 

@@ -82,6 +82,7 @@ class Bench:
         )
         self._tell(Step("running"))
         self._tell(TrialStarted(target, number, seed))
+        standing = self._standing
         task = Task(
             commit=job.commit or target.commit or target.parent,
             files=job.files,
@@ -90,6 +91,7 @@ class Bench:
             overtime=self._usual_overtime(job),
             split=job.split,
             dial=job.dial,
+            control=standing.incumbent.commit if standing.has_baseline else None,
         )
         own = target.id == asked_by.id and job.cell is None
         lookout = Lookout(self._standing, target if own else None, seed, self.stop.now)

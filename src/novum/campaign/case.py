@@ -2,8 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
-from novum.judge import Case, Judge, Noise, Rules, average
+from novum.campaign.traffic import arms_of
+from novum.judge import Arms, Case, Judge, Noise, Rules, average
 from novum.lab import LINES_CHANGED, Guard, Lab
 from novum.ledger import Experiment, Ledger, Trial
 from novum.records import Verdict
@@ -26,6 +29,7 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
     if lab.metric.noise == "none":
         noise = Noise(0.0, EXACT)
     record = standing.values(incumbent.id)
+    trials = ledger.trials(experiment.id)
     return Case(
         rules=_rules(lab),
         values=standing.values(experiment.id),
@@ -34,7 +38,9 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
         noise=noise,
         history=tuple(standing.history),
         net_lines=experiment.diff.net_lines,
-        metrics=_guarded(lab, experiment, ledger.trials(experiment.id)),
+        metrics=_guarded(lab, experiment, trials),
+        unselected=_unselected(incumbent, ledger.trials(incumbent.id)),
+        arms=_arms(trials) if lab.metric.noise == "rate" else None,
     )
 
 
@@ -49,8 +55,35 @@ def _rules(lab: Lab) -> Rules:
         min_effect=lab.metric.min_effect,
         line_cost=lab.line_cost,
         max_runs=lab.judge.max_runs,
+        error_rate=lab.judge.error_rate,
         guards=guards,
     )
+
+
+def _unselected(incumbent: Experiment, trials: Sequence[Trial]) -> tuple[float, ...]:
+    """The incumbent's scores that had no part in its keep; all of a baseline, which was given."""
+    return tuple(
+        trial.measurement.metric
+        for trial in trials
+        if trial.measurement is not None
+        and _searched(trial)
+        and (incumbent.number == 0 or trial.asked_by != incumbent.id)
+    )
+
+
+def _searched(trial: Trial) -> bool:
+    """Whether a trial is the search's own; what confirms a claim may not steer the search."""
+    return trial.split == "validation" and trial.cell is None
+
+
+def _arms(trials: Sequence[Trial]) -> Arms | None:
+    """The counts over all runs of a candidate; each was checked when its trial ended."""
+    counted = [
+        arms_of(trial.measurement)
+        for trial in trials
+        if trial.measurement is not None and _searched(trial)
+    ]
+    return reduce(add, counted) if counted else None
 
 
 def _guarded(lab: Lab, experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Literal
 
+from novum.campaign.traffic import CountsError, arms_of
 from novum.dataset import Dataset
 from novum.lab import Lab
 from novum.records import Measurement, TrialResult, TrialState
@@ -33,6 +34,7 @@ class Task:
     overtime: float | None = None
     split: Literal["validation", "holdout"] = "validation"
     dial: Mapping[str, float] | None = None
+    control: str | None = None  # the commit that visitors are shown beside it; None: the start
 
     @property
     def allowed_overtime(self) -> float:
@@ -53,6 +55,9 @@ class Slot:
         self._candidate = Worktree(repo, directory / "tree")
         self._pristine = Worktree(repo, directory / "pristine")
         self._pristine.fill(start)
+        self._start = start
+        rate = lab.metric.noise == "rate"
+        self._control = Worktree(repo, directory / "control") if rate else None
 
     def run(self, task: Task, watch: Callable[[Pulse], None], cancel: Event) -> TrialResult:
         """Run one trial to its end, and verify it.
@@ -69,6 +74,8 @@ class Slot:
             OSError: if the disk does not take them.
         """
         self._candidate.fill(task.commit, task.files)
+        if self._control is not None:
+            self._control.fill(task.control or self._start)
         self.close()
         self.scratch.mkdir(parents=True)
         return Order(
@@ -81,6 +88,7 @@ class Slot:
             data=self._dataset.data,
             heldout=self._dataset.heldout,
             split=task.split,
+            control=self._control.directory if self._control else None,
         )
 
     def restore(self) -> set[str]:
@@ -88,6 +96,8 @@ class Slot:
         changed = set(self._candidate.restore()) - set(self._lab.files.editable)
         if not self._lab.self_reported:  # without a sandbox, these can be reached too
             changed.update(self._pristine.restore())
+        if self._control is not None:
+            changed.update(self._control.restore())
         return changed
 
     def mishap(self, error: OSError) -> TrialResult:
@@ -106,6 +116,8 @@ class Slot:
             detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
         elif result.state is TrialState.MEASURED and not _is_score(result.measurement):
             detail = f"there is no finite score: {result.measurement}"
+        elif (problem := self._miscounted(result.measurement)) is not None:
+            detail = problem
         elif result.timing.overtime > task.allowed_overtime:
             spent, usual = result.timing.overtime, task.overtime
             detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
@@ -113,6 +125,16 @@ class Slot:
         else:
             return result
         return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
+
+    def _miscounted(self, measurement: Measurement | None) -> str | None:
+        """What is wrong with the counts that a rate is judged by, or None."""
+        if measurement is None or self._lab.metric.noise != "rate":
+            return None
+        try:
+            arms_of(measurement)
+        except CountsError as error:
+            return str(error)
+        return None
 
 
 def _is_score(measurement: Measurement | None) -> bool:

@@ -51,6 +51,25 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Arms:
+    """What was counted while candidate and control were shown concurrently, by an even coin."""
+
+    visitors: int  # of the candidate
+    conversions: int
+    control_visitors: int
+    control_conversions: int
+
+    def __add__(self, other: "Arms") -> "Arms":
+        """Both counts together."""
+        return Arms(
+            self.visitors + other.visitors,
+            self.conversions + other.conversions,
+            self.control_visitors + other.control_visitors,
+            self.control_conversions + other.control_conversions,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """One past experiment as an observed effect: better is positive; `sd` is its own uncertainty.
 
@@ -69,6 +88,7 @@ class Rules:
     min_effect: float = 0.0
     line_cost: float = 0.0  # what each changed line must earn, in the metric's unit
     max_runs: int = 6  # of one candidate
+    error_rate: float = 0.05  # of one decision, under `certain` and `rate`
     guards: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Guard metrics by name: the least and the greatest value that is allowed."""
 
@@ -85,6 +105,8 @@ class Case:
     history: tuple[Effect, ...] = ()  # the latest effects, oldest first; bounded by the caller
     net_lines: int = 0  # lines added minus lines removed
     metrics: Mapping[str, float] = field(default_factory=dict)  # guard metrics, worst over runs
+    unselected: tuple[float, ...] = ()  # the incumbent's runs that had no part in its own keep
+    arms: Arms | None = None  # counts over the candidate's runs, where the metric is a rate
 
 
 class Next(StrEnum):
@@ -106,7 +128,7 @@ class Ruling:
 
 
 class Judge(Protocol):
-    """Every policy: `belief`, `greedy`; later `certain`, `rate`, `exact`."""
+    """Every policy: `belief`, `greedy`, `certain`, `rate`, `exact`."""
 
     @property
     def name(self) -> str:

@@ -121,6 +121,10 @@ def _baseline(baseline: Result) -> str:
 
 
 def _noise(facts: Facts) -> str:
+    if facts.lab.metric.noise == "rate":
+        return "a rate of visitors: each candidate is compared with a control beside it"
+    if facts.lab.metric.noise == "none" and facts.noise_sd:
+        return "none, says lab.toml, but runs of one commit differ"
     if facts.lab.metric.noise == "none":
         return "none, says lab.toml: one run decides"
     if facts.noise_sd is None:
@@ -139,7 +143,7 @@ def _asked(facts: Facts) -> str:
         ("smallest effect worth keeping", f"{metric.min_effect:g}" if metric.min_effect else ""),
         ("budget of a trial", f"{settings.get('seconds', lab.budget.seconds):g} s"),
         ("clock", {"wall": "wall time", "cpu": "processor time"}[lab.budget.clock]),
-        ("policy", quoted(lab.judge.policy)),
+        ("policy", quoted(lab.policy)),
         ("researcher", quoted(str(settings.get("researcher", lab.researcher.use)))),
         ("target", counted(target, "experiment") if isinstance(target, int) else ""),
         ("branch", f"`autoresearch/{campaign.tag}`"),

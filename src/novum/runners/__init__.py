@@ -46,6 +46,7 @@ class Order:
     seconds: float  # the budget, on the lab's clock
     data: Path | None = None  # what `prepare` left for trials to read
     heldout: Path | None = None  # what `prepare` left for the evaluator alone
+    control: Path | None = None  # the incumbent's files, for the evaluator to show beside
     split: Literal["validation", "holdout"] = "validation"
 
 

@@ -183,6 +183,9 @@ def _evaluation_command(
     if order.heldout is not None:
         mounts += (Mount(order.heldout, "/novum/heldout"),)
         own["NOVUM_HELDOUT"] = order.heldout
+    if order.control is not None:
+        mounts += (Mount(order.control, "/novum/control"),)
+        own["NOVUM_CONTROL"] = order.control
     seconds = order.lab.budget.evaluation
     return _command(order, argv, order.pristine, seconds, mounts, artifacts, own)
 
