@@ -12,7 +12,7 @@ from rich.text import Text
 from novum import confirmed
 from novum.judge import average
 from novum.lab import parse_lab
-from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.ledger import IMPORTED, Campaign, Experiment, Ledger, Trial
 from novum.records import Outcome
 from novum.standing import Standing
 from novum.terminal import duration, harmless, sparkline, tail
@@ -117,8 +117,9 @@ def status_view(facts: Facts) -> RenderableType:
     target = f" of {facts['target']}" if facts["target"] else ""
     outcomes = ", ".join(f"{count} {name}" for name, count in facts["outcomes"].items() if count)
     rate = facts["experiments_per_hour"]
+    branch = "" if facts["state"] == IMPORTED else f" (branch {facts['branch']})"
     rows: list[tuple[str, str]] = [
-        ("campaign", f"{facts['campaign']}, {facts['state']} (branch {facts['branch']})"),
+        ("campaign", f"{facts['campaign']}, {facts['state']}{branch}"),
         ("experiments", f"{facts['experiments']}{target}" + (f": {outcomes}" if outcomes else "")),
     ]
     if facts["incumbent"]:

@@ -23,6 +23,7 @@ from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding
 from novum.ledger.explain import explained
 from novum.ledger.lock import hold, is_held
 from novum.ledger.rows import (
+    IMPORTED,
     TRIAL_COLUMNS,
     Campaign,
     Cell,
@@ -41,6 +42,7 @@ from novum.patch import Diff
 from novum.records import Proposal, TrialResult, Verdict
 
 __all__ = [
+    "IMPORTED",
     "Arm",
     "Campaign",
     "Cell",
@@ -105,7 +107,16 @@ class Ledger:
         return is_held(self.home / "lock")
 
     @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is recorded inside is recorded at once, or not at all."""
+        with self._write():
+            yield
+
+    @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
+        if self._db.in_transaction:  # inside `together`
+            yield self._db
+            return
         with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
