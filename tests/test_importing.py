@@ -14,7 +14,8 @@ from novum import opening
 from novum.errors import UsageError
 from novum.export import campaign_text
 from novum.importing import import_log
-from novum.ledger import IMPORTED, Ledger
+from novum.ledger import Ledger
+from novum.ledger.rows import IMPORTED
 from novum.logs import read_log
 from novum.opening import Wish
 from novum.records import Outcome

@@ -14,7 +14,8 @@ from novum.audit.log import LogAudit, SegmentAudit, audit
 from novum.errors import NovumError, UsageError
 from novum.judge import Belief
 from novum.lab import parse_lab
-from novum.ledger import IMPORTED, Campaign, Ledger
+from novum.ledger import Campaign, Ledger
+from novum.ledger.rows import IMPORTED
 from novum.logs import Log, Row, Segment, Status, read_log
 from novum.opening import TAG
 from novum.patch import Diff

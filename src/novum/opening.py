@@ -15,7 +15,8 @@ from novum.dataset import Dataset, prepared
 from novum.errors import LabError, UsageError
 from novum.judge.policies import judge_named
 from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
-from novum.ledger import IMPORTED, Campaign, Ledger
+from novum.ledger import Campaign, Ledger
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.repo import Repo, branch_ref, experiments_ref
 from novum.sandbox import search_path

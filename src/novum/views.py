@@ -12,7 +12,8 @@ from rich.text import Text
 from novum import confirmed
 from novum.judge import average
 from novum.lab import parse_lab
-from novum.ledger import IMPORTED, Campaign, Experiment, Ledger, Trial
+from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.standing import Standing
 from novum.terminal import duration, harmless, sparkline, tail

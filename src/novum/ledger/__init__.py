@@ -23,7 +23,6 @@ from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding
 from novum.ledger.explain import explained
 from novum.ledger.lock import hold, is_held
 from novum.ledger.rows import (
-    IMPORTED,
     TRIAL_COLUMNS,
     Campaign,
     Cell,
@@ -42,7 +41,6 @@ from novum.patch import Diff
 from novum.records import Proposal, TrialResult, Verdict
 
 __all__ = [
-    "IMPORTED",
     "Arm",
     "Campaign",
     "Cell",
@@ -146,19 +144,13 @@ class Ledger:
         Raises:
             UsageError: if the tag is in use.
         """
+        row = (tag, time.time(), lab, json.dumps(settings), start_commit, json.dumps(place))
         with self._write() as db:
             try:
                 db.execute(
                     "INSERT INTO campaign (tag, created, state, lab, settings, start_commit,"
                     " data_digest, place) VALUES (?, ?, 'open', ?, ?, ?, '', ?)",
-                    (
-                        tag,
-                        time.time(),
-                        lab,
-                        json.dumps(settings),
-                        start_commit,
-                        json.dumps(place),
-                    ),
+                    row,
                 )
             except sqlite3.IntegrityError:
                 raise UsageError(f"the tag {tag} is in use; choose another with --tag") from None

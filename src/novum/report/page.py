@@ -4,7 +4,7 @@ import statistics
 
 from novum.confirmed import Claimed, gain_words, part_sentence, sentence
 from novum.judge.words import probability
-from novum.ledger import IMPORTED
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.report.facts import Facts, Result, kept_rows
 from novum.report.words import (
