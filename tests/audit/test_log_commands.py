@@ -26,6 +26,8 @@ def test_an_audit_begins_with_its_headline(tmp_path):
     assert lines[1].startswith("Total gain +")
     assert "standard deviation 40, as given; 2 repeats in the log alone would say 49" in done.stdout
     assert "lower is better (the log)" in done.stdout
+    assert " 14  b7ae55f  +262  " in done.stdout
+    assert "  repeat  " in done.stdout and "Confirmation run: byteindex" in done.stdout
     assert (tmp_path / "out" / "audit.json").is_file()
 
 

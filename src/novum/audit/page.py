@@ -188,7 +188,7 @@ def _keeps_table(audit: LogAudit) -> Table:
     table.add_column("line", justify="right", no_wrap=True)
     for name in ("commit", "seen", "believed", "true?", ""):
         table.add_column(name, no_wrap=True)
-    table.add_column("keep", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("keep")  # alone wraps where the screen is narrow
     for keep in audit.keeps:
         believed = signed(keep.effect, keep.sd) if keep.sd > 0 else "0"
         table.add_row(
@@ -198,7 +198,7 @@ def _keeps_table(audit: LogAudit) -> Table:
             believed,
             chance(keep),
             Text(grade(keep), style=STYLES[grade(keep)]),
-            Text(one_line(keep.row.description, 2 * WIDE)),
+            Text(one_line(keep.row.description, WIDE)),
         )
     return table
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PICTURE, FACTS = "audit.png", "audit.json"
 HOW_TO_GET_IT = "no picture: it needs Matplotlib; get it with: pip install 'novum[plot]'"
+RECORD = "#9fb3a7"
 DOUBT, DOUBT_TITLE, BAD_TITLE = "#e0962e", "#8a5a12", "#9a3d2a"
 LOOKS = {"survives": (KEPT, TITLE), "doubtful": (DOUBT, DOUBT_TITLE), "luck": (BAD, BAD_TITLE)}
 LEGEND = {
@@ -98,8 +99,8 @@ def _discarded(audit: LogAudit) -> list[Row]:
 
 
 def _beliefs(axes: "Axes", audit: LogAudit, places: dict[int, int]) -> None:
-    """Per segment: the baseline with the noise of one run, and the belief about each incumbent."""
-    noise, label = audit.ruler.sd, {"belief": "belief", "record": "record", "noise": "noise"}
+    """Per segment: the baseline with the noise of one run, and what is believed after it."""
+    noise = audit.ruler.sd
     for number, segment in enumerate(audit.segments):
         start, end = places[id(segment.segment.rows[0])], places[id(segment.segment.rows[-1])] + 1
         first = segment.reigns[0].row.score or 0.0
@@ -107,25 +108,28 @@ def _beliefs(axes: "Axes", audit: LogAudit, places: dict[int, int]) -> None:
         if len(audit.segments) > 1:
             left, right = start - 0.5, end - 0.5
         quiet: Style = {"color": BAND, "linewidth": 0, "zorder": 0.5}
-        axes.fill_between(
-            [left, right], first - noise, first + noise, label=label.pop("noise", ""), **quiet
-        )
+        label = "" if number else "noise"
+        axes.fill_between([left, right], first - noise, first + noise, label=label, **quiet)
         axes.hlines(first, left, right, color=FAINT, linewidth=1, linestyle=(0, (5, 4)), zorder=1)
-        x = [places[id(reign.row)] for reign in segment.reigns] + [end - 1]
-        mean = [reign.mean for reign in segment.reigns]
-        low = [reign.mean - reign.sd for reign in segment.reigns]
-        high = [reign.mean + reign.sd for reign in segment.reigns]
-        shade: Style = {"color": BELIEF, "alpha": 0.15, "linewidth": 0, "step": "post"}
-        axes.fill_between(x, [*low, low[-1]], [*high, high[-1]], zorder=1.5, **shade)
-        line: Style = {"where": "post", "color": BELIEF, "linewidth": 1.3, "zorder": 3}
-        axes.step(x, [*mean, mean[-1]], label=label.pop("belief", ""), **line)
-        records = [reign.row.score or 0.0 for reign in segment.reigns]
-        soft: Style = {"where": "post", "color": "#9fb3a7", "linewidth": 1.6, "zorder": 2.8}
-        axes.step(x, [*records, records[-1]], label=label.pop("record", ""), **soft)
+        _course(axes, segment, [places[id(r.row)] for r in segment.reigns] + [end - 1], number)
         if number:
             axes.axvline(start - 0.5, color="#d5d9de", linewidth=1, zorder=0.8)
         if len(audit.segments) > 1:
             _segment_name(axes, segment, start, end)
+
+
+def _course(axes: "Axes", segment: SegmentAudit, x: list[int], number: int) -> None:
+    """Each incumbent's record and what is believed of it, as long as it reigned."""
+    reigns = (*segment.reigns, segment.reigns[-1])
+    low, high = [r.mean - r.sd for r in reigns], [r.mean + r.sd for r in reigns]
+    shade: Style = {"color": BELIEF, "alpha": 0.15, "linewidth": 0, "step": "post"}
+    axes.fill_between(x, low, high, zorder=1.5, **shade)
+    line: Style = {"where": "post", "color": BELIEF, "linewidth": 1.3, "zorder": 3}
+    label = "" if number else "belief"
+    axes.step(x, [reign.mean for reign in reigns], label=label, **line)
+    soft: Style = {"where": "post", "color": RECORD, "linewidth": 1.6, "zorder": 2.8}
+    label = "" if number else "record"
+    axes.step(x, [reign.row.score or 0.0 for reign in reigns], label=label, **soft)
 
 
 def _segment_name(axes: "Axes", segment: SegmentAudit, start: int, end: int) -> None:
