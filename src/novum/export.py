@@ -1,10 +1,12 @@
-"""The campaign for other programs: `results.tsv`, in the five columns of the original.
+"""The campaign for other programs: `results.tsv`, in the five columns of the original, and the
+JSON lines of pi-autoresearch.
 
 The table is derived from the ledger, and can be thrown away. A row is final once it is written:
 its score is the mean of the runs that its verdict rests on, so that later runs of the same commit
 do not change it, and the table written whole equals the one that grew line by line.
 """
 
+import json
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +16,7 @@ from novum.campaign.events import Event, Judged, Started
 from novum.lab import parse_lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
 from novum.records import Outcome, TrialState
+from novum.repo import HASH
 
 FILE = "results.tsv"
 LONGEST = 500
@@ -40,7 +43,7 @@ def results_row(experiment: Experiment, trials: Iterable[Trial]) -> Row:
     memory = max((_peak(trial) for trial in trials if trial.split == "validation"), default=0.0)
     title = one_line(experiment.proposal.title, LONGEST)
     return (
-        (experiment.commit or "-")[:7],
+        _short(experiment.commit),
         "" if value is None else _decimal(value),
         f"{memory / 1024:.1f}" if memory > 0 else "",
         str(experiment.verdict.outcome),
@@ -60,10 +63,7 @@ def results_rows(
 
 def write_results(ledger: Ledger, campaign: Campaign, path: Path) -> None:
     """Write the whole table of a campaign, at once or not at all."""
-    metric = parse_lab(campaign.lab).metric.name
-    experiments, trials = ledger.experiments(campaign.id), ledger.all_trials(campaign.id)
-    text = "".join(map(_line, results_rows(metric, experiments, trials)))
-    write_whole(path, text.encode())
+    write_whole(path, campaign_text(ledger, campaign, "tsv").encode())
 
 
 class ResultsFile:
@@ -96,6 +96,52 @@ class ResultsFile:
         row = results_row(experiment, self._ledger.trials(experiment.id))
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(_line(row))
+
+
+def campaign_text(ledger: Ledger, campaign: Campaign, kind: str) -> str:
+    """A whole campaign as text: `tsv` or `pi`."""
+    metric = metric_name(campaign)
+    experiments, trials = ledger.experiments(campaign.id), ledger.all_trials(campaign.id)
+    if kind == "tsv":
+        return "".join(map(_line, results_rows(metric, experiments, trials)))
+    lab, known = parse_lab(campaign.lab), by_experiment(trials)
+    config = {
+        "type": "config",
+        "name": lab.lab.name,
+        "metricName": metric,
+        "metricUnit": "",
+        "bestDirection": "lower" if lab.minimize else "higher",
+    }
+    judged = [experiment for experiment in experiments if experiment.verdict is not None]
+    runs = [
+        _pi_run(number, experiment, known.get(experiment.id, ()))
+        for number, experiment in enumerate(judged, 1)
+    ]
+    return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in (config, *runs))
+
+
+def metric_name(campaign: Campaign) -> str:
+    """The metric's name; that of an imported log may be one that lab.toml could not hold."""
+    return str(campaign.settings.get("metric") or parse_lab(campaign.lab).metric.name)
+
+
+def _pi_run(number: int, experiment: Experiment, trials: Iterable[Trial]) -> dict[str, object]:
+    """One judged experiment as pi writes it: a run without a score has the metric 0."""
+    assert experiment.verdict is not None
+    trials = list(trials)
+    value = score(experiment, trials)
+    status = str(experiment.verdict.outcome) if value is not None else "crash"
+    measured = [trial.measurement.metrics for trial in trials if trial.measurement is not None]
+    return {
+        "run": number,
+        "commit": _short(experiment.commit),
+        "metric": 0 if value is None else value,
+        "metrics": dict(measured[0]) if measured and value is not None else {},
+        "status": status,
+        "description": one_line(experiment.proposal.title, LONGEST),
+        "timestamp": round(1000 * (experiment.judged or experiment.created)),
+        "segment": 0,
+    }
 
 
 def by_experiment(trials: Iterable[Trial]) -> Mapping[int, Sequence[Trial]]:
@@ -142,6 +188,13 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _short(commit: str | None) -> str:
+    """A commit in seven digits; the name that an imported log has in its place as it is."""
+    if commit is None:
+        return "-"
+    return commit[:7] if HASH.fullmatch(commit) else one_line(commit, 40)
 
 
 def _line(row: Row) -> str:

@@ -16,6 +16,7 @@ from novum.errors import LabError, UsageError
 from novum.judge.policies import judge_named
 from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.repo import Repo, branch_ref, experiments_ref
 from novum.sandbox import search_path
@@ -102,7 +103,12 @@ def choose(
     Raises:
         UsageError: if there is nothing to resume, or the campaign cannot begin or go on.
     """
-    campaign = ledger.campaign(wish.tag)
+    campaign = newest(ledger) if wish.tag is None else ledger.campaign(wish.tag)
+    if campaign is not None and campaign.state == IMPORTED:
+        raise UsageError(
+            f"campaign {campaign.tag} was imported: a record of another loop, which cannot go on "
+            "here; start your own: novum run --tag NAME"
+        )
     if resume:
         if campaign is None:
             known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none"
@@ -116,6 +122,12 @@ def choose(
             f"it: novum resume --tag {wish.tag} --experiments N"
         )
     return begin(directory, repo, ledger, wish)
+
+
+def newest(ledger: Ledger) -> Campaign | None:
+    """The newest campaign that this machine ran itself."""
+    own = [campaign for campaign in ledger.campaigns() if campaign.state != IMPORTED]
+    return own[-1] if own else None
 
 
 def begin(

@@ -4,6 +4,7 @@ Works on the object database and on our own refs only. The person's checked-out 
 working tree and remotes are read, never written.
 """
 
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import pygit2
 from novum.errors import RepoError, UsageError
 
 LOCK_CHECKS, LOCK_PAUSE = 20, 0.1  # seconds between looks at a lock that may be stale
+HASH = re.compile(r"[0-9a-f]{6,40}")
 BRANCH_PREFIX = "refs/heads/autoresearch/"
 
 
@@ -25,6 +27,17 @@ class Entry:
 
     blob: str
     mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit changed of its first parent, which a repository's first commit has not."""
+
+    commit: str
+    parent: str | None
+    diff: str
+    added: int
+    removed: int
 
 
 def branch_ref(tag: str) -> str:
@@ -215,6 +228,24 @@ class Repo:
                 subtree = old if isinstance(old, pygit2.Tree) else None
                 builder.insert(name, self._tree_with(subtree, below), 0o040000)
         return builder.write()
+
+    def change(self, name: str) -> Change | None:
+        """What the commit with this hash, or beginning of one, changed; None if there is none."""
+        if not HASH.fullmatch(name):
+            return None
+        try:
+            found = self._git[name].peel(pygit2.Commit)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+        parent = found.parents[0] if found.parents else None
+        if parent is None:
+            diff = found.tree.diff_to_tree(swap=True)
+        else:
+            diff = parent.tree.diff_to_tree(found.tree)
+        text = "".join(patch.data.decode("utf-8", "replace") for patch in diff if patch is not None)
+        stats = diff.stats
+        before = str(parent.id) if parent else None
+        return Change(str(found.id), before, text, stats.insertions, stats.deletions)
 
     def target(self, ref: str) -> str | None:
         """The commit a ref points to, or None."""

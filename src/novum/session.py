@@ -88,7 +88,7 @@ def try_edits(directory: Path, message: str) -> str:
             ledger.ask("proposal", body)
             return "handed to the running campaign, as its next experiment; see: novum log"
         with ledger.lock():
-            campaign = ledger.campaign()
+            campaign = opening.newest(ledger)
             if campaign is None or opening.baseline_failed(ledger, campaign):
                 campaign = opening.begin(directory, repo, ledger, Wish(), edited=True)
             _require_applicable(repo, ledger, campaign, edits)

@@ -13,6 +13,7 @@ from novum import confirmed
 from novum.judge import average
 from novum.lab import CURVES, parse_lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome, TrialState
 from novum.standing import Standing
 from novum.terminal import duration, harmless, sparkline, tail
@@ -122,8 +123,9 @@ def status_view(facts: Facts) -> RenderableType:
     target = f" of {facts['target']}" if facts["target"] else ""
     outcomes = ", ".join(f"{count} {name}" for name, count in facts["outcomes"].items() if count)
     rate = facts["experiments_per_hour"]
+    branch = "" if facts["state"] == IMPORTED else f" (branch {facts['branch']})"
     rows: list[tuple[str, str]] = [
-        ("campaign", f"{facts['campaign']}, {facts['state']} (branch {facts['branch']})"),
+        ("campaign", f"{facts['campaign']}, {facts['state']}{branch}"),
         ("experiments", f"{facts['experiments']}{target}" + (f": {outcomes}" if outcomes else "")),
     ]
     if facts["incumbent"]:

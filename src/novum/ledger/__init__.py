@@ -105,7 +105,16 @@ class Ledger:
         return is_held(self.home / "lock")
 
     @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is recorded inside is recorded at once, or not at all."""
+        with self._write():
+            yield
+
+    @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
+        if self._db.in_transaction:  # inside `together`
+            yield self._db
+            return
         with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -135,19 +144,13 @@ class Ledger:
         Raises:
             UsageError: if the tag is in use.
         """
+        row = (tag, time.time(), lab, json.dumps(settings), start_commit, json.dumps(place))
         with self._write() as db:
             try:
                 db.execute(
                     "INSERT INTO campaign (tag, created, state, lab, settings, start_commit,"
                     " data_digest, place) VALUES (?, ?, 'open', ?, ?, ?, '', ?)",
-                    (
-                        tag,
-                        time.time(),
-                        lab,
-                        json.dumps(settings),
-                        start_commit,
-                        json.dumps(place),
-                    ),
+                    row,
                 )
             except sqlite3.IntegrityError:
                 raise UsageError(f"the tag {tag} is in use; choose another with --tag") from None

@@ -20,6 +20,8 @@ from novum.records import (
     Verdict,
 )
 
+IMPORTED = "imported"  # a state: a record of somebody else's loop, which nothing goes on with
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:

@@ -26,11 +26,12 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label that has its place: it starts at (`x`, `y`)."""
+    """A label of a dot that has its place: it starts at (`x`, `y`)."""
 
     x: float
     y: float
     text: str
+    dot: Dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def place(dots: Iterable[Dot], room: Room, most: int) -> list[Label]:
         box = _Box(*_turned(*start, room), room.width(text), room.line)
         if text and not any(box.meets(other) for other in taken):
             taken.append(box)
-            labels.append(Label(*start, text))
+            labels.append(Label(*start, text, dot))
     return labels
 
 

@@ -4,6 +4,7 @@ import statistics
 
 from novum.confirmed import Claimed, gain_words, part_sentence, sentence
 from novum.judge.words import probability
+from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
@@ -137,16 +138,17 @@ def _asked(facts: Facts) -> str:
     lab, campaign, metric = facts.lab, facts.campaign, facts.lab.metric
     settings = campaign.settings
     target = settings.get("target")
+    seconds = settings.get("seconds", lab.budget.seconds)  # 0: not known, of an import
     place = [f"{key} {value}" for key, value in campaign.place.items() if value]
     rows = [
         ("metric", f"{metric.name}, {metric.direction}"),
         ("smallest effect worth keeping", f"{metric.min_effect:g}" if metric.min_effect else ""),
-        ("budget of a trial", f"{settings.get('seconds', lab.budget.seconds):g} s"),
+        ("budget of a trial", f"{seconds:g} s" if seconds else ""),
         ("clock", {"wall": "wall time", "cpu": "processor time"}[lab.budget.clock]),
         ("policy", quoted(lab.policy)),
         ("researcher", quoted(str(settings.get("researcher", lab.researcher.use)))),
         ("target", counted(target, "experiment") if isinstance(target, int) else ""),
-        ("branch", f"`autoresearch/{campaign.tag}`"),
+        ("branch", "" if campaign.state == IMPORTED else f"`autoresearch/{campaign.tag}`"),
         ("start commit", f"`{campaign.start_commit[:12]}`"),
         ("data", f"SHA-256 `{campaign.data_digest}`" if campaign.data_digest else ""),
         ("machine", quoted(", ".join(place), 500)),

@@ -21,7 +21,18 @@ def limits(facts: Facts) -> tuple[float, float]:
     if facts.belief is not None:
         mean = sign * facts.belief.mean
         core += [mean - facts.belief.sd, mean + facts.belief.sd]
-    best, worst = _with_bulk(min(core), max(core), _discards(facts, sign), bool(kept))
+    return span(core, kept, _discards(facts, sign), minimize=facts.lab.minimize)
+
+
+def span(
+    core: list[float], kept: list[float], discards: list[float], *, minimize: bool
+) -> tuple[float, float]:
+    """Limits that show all of the core, and the bulk of the discards (sorted).
+
+    The scores are turned so that more is worse; the limits are turned back.
+    """
+    sign = 1.0 if minimize else -1.0
+    best, worst = _with_bulk(min(core), max(core), discards, bool(kept))
     best, worst = _padded(best, worst, max(kept, default=None))
     low, high = sorted((sign * best, sign * worst))
     return low, high
