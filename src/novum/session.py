@@ -1,7 +1,7 @@
 """A person's session with a campaign: its screen, its signals, and how it ends."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +10,11 @@ from types import FrameType
 from rich.console import Console
 
 from novum import opening
+from novum.audit.deep import DeepCheck, Report
+from novum.audit.plan import Wish as Thoroughness
+from novum.audit.plan import plan_for
 from novum.campaign import Asked, Machine, Stop, Stopped
-from novum.errors import PatchError, UsageError
+from novum.errors import CampaignError, PatchError, UsageError
 from novum.export import ResultsFile
 from novum.lab import parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
@@ -52,8 +55,32 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         _farewell(console, directory, ledger, campaign, stopped=stopped)
 
 
+def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
+    """Run a lab before money is spent; the progress goes to standard error if `quiet`.
+
+    Raises:
+        NovumError: if it cannot be run, or the person stopped it.
+    """
+    plan = plan_for(directory, wish)  # before anything is written
+    console = Console(stderr=True, highlight=False) if quiet else plain_console()
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    with closing(Ledger(directory)) as ledger, ledger.lock():
+        check = DeepCheck(directory, plan, ledger, say)
+        with _signals(check.stop, say):
+            try:
+                return check.run(fresh=wish.fresh)
+            except Stopped:
+                raise CampaignError(
+                    f"stopped; nothing is lost, it goes on with: novum check {directory} --deep, "
+                    "and the same options"
+                ) from None
+
+
 def _run(machine: Machine, target: int | None, screen: Screen) -> bool:
-    with _signals(machine.stop, screen):
+    with _signals(machine.stop, screen.notice):
         try:
             machine.run(target)
         except Stopped:
@@ -107,7 +134,7 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
             [ResultsFile(ledger), screen],
             screen.notice,
         )
-        with _signals(machine.stop, screen):
+        with _signals(machine.stop, screen.notice):
             try:
                 machine.run_requests()
             except Stopped:
@@ -227,15 +254,15 @@ def _screen(console: Console, target: int | None) -> Iterator[Screen]:
 
 
 @contextmanager
-def _signals(stop: Stop, screen: Screen) -> Iterator[None]:
+def _signals(stop: Stop, notice: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C once: after the running trial; twice, or a termination: now."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if stop.wanted or number == signal.SIGTERM:
             stop.now.set()
-            screen.notice("stopping now")
+            notice("stopping now")
         else:
-            screen.notice("stopping after the running trial; Ctrl-C again stops now")
+            notice("stopping after the running trial; Ctrl-C again stops now")
         stop.after_trial.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from novum.audit.quantiles import chi_square, fisher, student
 from novum.judge import average
+from novum.judge.claims import level as first_level
+from novum.judge.paired import evidence
 
 LEVEL = 0.95  # of intervals
 ERROR, POWER = 0.05, 0.8  # of a one-sided test for a single decision
@@ -81,21 +83,46 @@ class Reach:
 
     one_run: float
     three_runs: float
-    confirmation: float
+    confirmed: float
 
 
-def reach(noise: Spread, error_rate: float, pairs: int) -> Reach:
+def reach(noise: Spread, error_rate: float, pairs: int, split: float = 0.0) -> Reach:
     """What can be found against a baseline that is known from the runs the noise is known from.
 
-    One and three runs: error `sd * sqrt(1/k + 1/n)`. The confirmation: so many fresh pairs,
-    error `sd * sqrt(2 / pairs)`, at half the error rate, which is the level of a first claim.
+    One and three runs: a t-test with error `sd * sqrt(1/k + 1/n)`. A campaign's first claim: so
+    many fresh pairs, whose mean difference has the error `sqrt(2 sd^2 / pairs + split^2)`, before
+    the evidence that `novum confirm` asks for. `split` is the standard error of a difference over
+    held-out items.
     """
     runs = noise.degrees + 1
+    error = math.sqrt(2 * noise.sd**2 / pairs + split * split)
+    bar = confirmation_bar(pairs, first_level(error_rate, ()))
     return Reach(
         detectable(noise.sd * math.sqrt(1 + 1 / runs), noise.degrees),
         detectable(noise.sd * math.sqrt(1 / 3 + 1 / runs), noise.degrees),
-        detectable(noise.sd * math.sqrt(2 / pairs), pairs - 1, level=error_rate / 2),
+        (bar + student(POWER, pairs - 1)) * error,
     )
+
+
+def confirmation_bar(pairs: int, level: float) -> float:
+    """The value of Student's t of so many differences at which their evidence is `1 / level`.
+
+    The evidence depends on the differences by that value alone.
+    """
+    spare = math.sqrt((pairs - 1) / (pairs - pairs % 2))  # of values -1 and 1, and 0 in the middle
+    values = [(-1.0) ** place * spare for place in range(pairs - pairs % 2)] + [0.0] * (pairs % 2)
+    low, high = 0.0, 1.0
+    while _evidence_at(high, values) * level < 1:
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _evidence_at(middle, values) * level < 1 else (low, middle)
+    return high
+
+
+def _evidence_at(t: float, values: Sequence[float]) -> float:
+    """The evidence of differences of variance 1 around a mean that gives this value of t."""
+    return evidence([value + t / math.sqrt(len(values)) for value in values])
 
 
 def _squares(values: Sequence[float]) -> float:

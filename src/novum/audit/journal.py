@@ -5,7 +5,7 @@ A line is on the disk before the next run begins. A line that was cut short by a
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from novum.records import Timing, TrialState
@@ -29,7 +29,7 @@ class Run:
     metric: float | None = None
     items: tuple[tuple[float, float], ...] = ()
     detail: str = ""
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
     wall: float = 0.0
     tail: str = ""  # the last lines of its output, if it was not measured
 

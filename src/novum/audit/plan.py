@@ -161,11 +161,9 @@ def described(plan: Plan, done: Sequence[Run]) -> list[str]:
         "repeat the first seed",
     ]
     if plan.ideas:
-        short = ", ".join(f"{part:g} s" for part in plan.budgets)
+        all_budgets = ", ".join(f"{part:g} s" for part in (plan.seconds, *plan.budgets))
         some = "1 idea" if len(plan.ideas) == 1 else f"{len(plan.ideas)} ideas"
-        lines.append(
-            f"  {some} of the backlog at {plan.seconds:g} s" + (f", {short}" * bool(short))
-        )
+        lines.append(f"  {some} of the backlog at {all_budgets}")
         shorter = sum(not run.subject.name and run.seconds < plan.seconds for run in plan.runs)
         if shorter:
             lines.append(f"  {shorter} of the baseline at the shorter budgets")
