@@ -90,7 +90,7 @@ def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa:
     from novum.audit import Level
     from novum.audit import check as look
 
-    asked = {name: value for name, value in wishes.items() if value not in (None, False)}
+    asked = {k: value for k, value in wishes.items() if value is not None and value is not False}
     if deep:
         _check_deeply(lab, asked, as_json=as_json)
         return

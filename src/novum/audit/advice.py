@@ -14,6 +14,7 @@ from novum.judge.confirm import MOST as PAIRS
 
 FAR = 4  # times: as much below what can be found, or above it, min_effect is worth a word
 TRUSTED = 0.5  # reliability below which the noise of a run hides most of what tells ideas apart
+WORTHWHILE = 1.1  # times as many experiments: less is no gain
 LINES = 10  # added lines, for which the price is told
 
 
@@ -219,7 +220,13 @@ def _budget_advice(measured: Measured, rankings: list[Ranking]) -> Iterator[str]
     for ranking in rankings:  # the shortest first
         pace, found = measured.pace(ranking.seconds), ranking.agreement
         if pace is not None and found is not None and found.alike:
-            times = pace.per_night / max(1, whole.per_night)
+            times = whole.total / pace.total
+            if times < WORTHWHILE:
+                yield (
+                    f"at {ranking.seconds:g} s you would rank ideas nearly as at {seconds:g} s, but "
+                    "a trial takes as long: start-up and evaluation are what to shorten"
+                )
+                return
             yield (
                 f"at {ranking.seconds:g} s you rank ideas nearly as at {seconds:g} s "
                 f"({_interval(found)}); {times:.2g} times as many experiments a night "

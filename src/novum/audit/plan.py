@@ -157,8 +157,8 @@ def described(plan: Plan, done: Sequence[Run]) -> list[str]:
     same = sum(run.again > 0 for run in plan.runs)
     lines = [
         f"deep check of {lab.lab.name}: {len(plan.runs)} runs",
-        f"  {plan.baseline_runs} of the baseline, {plan.seconds:g} s each, and {same} more that "
-        "repeat the first seed",
+        f"  {plan.baseline_runs} of the baseline at {plan.seconds:g} s, each with another seed",
+        f"  {same} of the baseline with the first seed again",
     ]
     if plan.ideas:
         all_budgets = ", ".join(f"{part:g} s" for part in (plan.seconds, *plan.budgets))
