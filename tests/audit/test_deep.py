@@ -201,6 +201,7 @@ def test_without_a_sandbox_what_is_in_reach_is_told_and_the_status_is_1(lab):
         assert named[subject] == {"problem"}
     assert named["network"] == {"caution"}
     assert "points.json" in text(found, "held-out data")
+    assert found["advice"][0].startswith("first mend what is in a trial's reach (held-out data")
     assert named["frozen files"] == {"good"}  # it was changed, and that was noticed
     assert lab.git("status", "--porcelain") == ""
 

@@ -15,6 +15,7 @@ from novum.judge.confirm import MOST as PAIRS
 FAR = 4  # times: as much below what can be found, or above it, min_effect is worth a word
 TRUSTED = 0.5  # reliability below which the noise of a run hides most of what tells ideas apart
 WORTHWHILE = 1.1  # times as many experiments: less is no gain
+CLEAR = 0.95  # a correlation that noise allows, above which noise is not worth a word
 LINES = 10  # added lines, for which the price is told
 
 
@@ -109,11 +110,11 @@ def _split(measured: Measured) -> Finding:
     items = len(measured.baseline(measured.plan.seconds)[0].items)
     gap = normal(0.975) * math.sqrt(2) * split
     words = (
-        f"over {items} items, which of them are held out moves a score by sd {split:.2g}; another "
-        f"split of that size may differ by ±{gap:.2g} without any fault"
+        f"which {items} items are held out moves a score by sd {split:.2g}, so a holdout of the "
+        f"same size may differ by ±{gap:.2g} without any fault"
     )
     if paired is not None:
-        words += f". A difference of two versions, on the same items, it moves by sd {paired:.2g}"
+        words += f"; a difference of two versions, on the same items, by sd {paired:.2g}"
     return Finding(Level.GOOD, "split noise", words)
 
 
@@ -210,44 +211,51 @@ def _ceiling(ranking: Ranking) -> str:
     if ranking.whole is None or ranking.short is None:
         return ""
     most = math.sqrt(ranking.whole * ranking.short)
+    if most > CLEAR:
+        return ""
     return f" (noise of single runs alone allows about {most:.2f} at best)"
 
 
 def _budget_advice(measured: Measured, rankings: list[Ranking]) -> Iterator[str]:
     whole = measured.pace(measured.plan.seconds)
-    seconds = measured.plan.seconds
     assert whole is not None
     for ranking in rankings:  # the shortest first
         pace, found = measured.pace(ranking.seconds), ranking.agreement
         if pace is not None and found is not None and found.alike:
-            times = whole.total / pace.total
-            if times < WORTHWHILE:
-                yield (
-                    f"at {ranking.seconds:g} s you would rank ideas nearly as at {seconds:g} s, but "
-                    "a trial takes as long: start-up and evaluation are what to shorten"
-                )
-                return
-            yield (
-                f"at {ranking.seconds:g} s you rank ideas nearly as at {seconds:g} s "
-                f"({_interval(found)}); {times:.2g} times as many experiments a night "
-                f"({pace.per_night} instead of {whole.per_night})"
-            )
+            yield _shorter(whole, pace, found)
             return
-    yield f"a night of {seconds:g} s trials is {whole.per_night} experiments, replicates included"
+    yield (
+        f"a night of {whole.seconds:g} s trials is {whole.per_night} of them, replicates included"
+    )
     if not rankings:
         return
     if all(_swamped(ranking) for ranking in rankings):
         yield (
-            f"at {seconds:g} s one run cannot rank these ideas, so no shorter budget can be "
-            "compared with it; lengthen the budget, or try bolder ideas"
+            f"at {whole.seconds:g} s one run cannot rank these ideas, so no shorter budget can be "
+            "compared with it; lower the noise, or try bolder ideas"
         )
     elif all(ranking.agreement and ranking.agreement.apart for ranking in rankings):
-        yield f"keep {seconds:g} s: the shorter budgets rank ideas differently"
+        yield f"keep {whole.seconds:g} s: the shorter budgets rank ideas differently"
     else:
         yield (
             "too few ideas to tell whether a shorter budget would do; the runs made so far "
             f"count: --ideas {_needed(measured, rankings)}"
         )
+
+
+def _shorter(whole: Pace, pace: Pace, found: Agreement) -> str:
+    """What a shorter budget, which ranks nearly the same, is good for."""
+    words = f"rank ideas nearly as at {whole.seconds:g} s ({_interval(found)})"
+    times = whole.total / pace.total
+    if times < WORTHWHILE:
+        return (
+            f"at {pace.seconds:g} s you would {words}, but a trial takes as long: start-up and "
+            "evaluation are what to shorten"
+        )
+    return (
+        f"at {pace.seconds:g} s you {words}; {times:.2g} times as many experiments a night "
+        f"({pace.per_night} instead of {whole.per_night})"
+    )
 
 
 def _needed(measured: Measured, rankings: list[Ranking]) -> int:

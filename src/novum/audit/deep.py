@@ -6,7 +6,7 @@ is in the journal before the next trial begins, so that an interrupted check goe
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from novum.audit.measured import Measured
 from novum.audit.plan import Plan, Planned, described
 from novum.audit.probe import probe
 from novum.audit.soundness import Finding, Level
-from novum.campaign import Stop, Stopped
+from novum.campaign import MISHAPS, Stop, Stopped
+from novum.campaign.bench import LOOK_SECONDS
 from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
 from novum.errors import CampaignError
@@ -30,8 +31,6 @@ from novum.repo import Repo
 from novum.runners import Pulse
 from novum.terminal import duration, tail
 
-MISHAPS = 3  # trials in a row that may fail for reasons of the place
-LOOK_SECONDS = 0.5  # how often a running trial looks for a request to stop
 TAIL_LINES = 8
 
 
@@ -87,7 +86,9 @@ class DeepCheck:
         planned = {run.key for run in plan.runs}
         runs = [run for run in journal.runs if run.key in planned]
         said = advise(Measured(plan, runs))
-        return Report((*findings, *said.findings), said.advice, said.numbers)
+        return Report(
+            (*findings, *said.findings), (*_to_mend(findings), *said.advice), said.numbers
+        )
 
     def _key(self, dataset: Dataset) -> str:
         """Runs can be compared only if code, rules and data are the same."""
@@ -190,6 +191,13 @@ class DeepCheck:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._take_requests()
+
+
+def _to_mend(reached: Sequence[Finding]) -> Iterator[str]:
+    open_ = [found.subject for found in reached if found.level is Level.PROBLEM]
+    if open_:
+        subjects = ", ".join(dict.fromkeys(open_))
+        yield f"first mend what is in a trial's reach ({subjects}): a score can be forged there"
 
 
 def _baseline_failure(run: Run) -> Finding:
