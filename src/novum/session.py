@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from novum import opening
 from novum.audit.deep import DeepCheck, Report
@@ -67,8 +68,8 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
-    with closing(Ledger(directory)) as ledger, ledger.lock():
-        check = DeepCheck(directory, plan, ledger, say)
+    with closing(Ledger(directory)) as ledger, ledger.lock(), _status(console) as show:
+        check = DeepCheck(directory, plan, ledger, say, show)
         with _signals(check.stop, say):
             try:
                 return check.run(fresh=wish.fresh)
@@ -77,6 +78,16 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
                     f"stopped; nothing is lost, it goes on with: novum check {directory} --deep, "
                     "and the same options"
                 ) from None
+
+
+@contextmanager
+def _status(console: Console) -> Iterator[Callable[[str], None]]:
+    """A line at the bottom of a terminal that shows what is running; elsewhere nothing."""
+    if console.is_terminal:
+        with console.status("") as status:
+            yield lambda text: status.update(escape(text))
+    else:
+        yield lambda text: None
 
 
 def _run(machine: Machine, target: int | None, screen: Screen) -> bool:

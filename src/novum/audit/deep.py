@@ -49,12 +49,21 @@ class Report:
 
 
 class DeepCheck:
-    """One deep check, by this process, which holds the lab's lock."""
+    """One deep check, by this process, which holds the lab's lock.
+
+    `say` is told each line of its progress, `show` what is running at the moment.
+    """
 
     def __init__(
-        self, directory: Path, plan: Plan, ledger: Ledger, say: Callable[[str], None]
+        self,
+        directory: Path,
+        plan: Plan,
+        ledger: Ledger,
+        say: Callable[[str], None],
+        show: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.stop = Stop()
+        self._show, self._running = show, ""
         self._directory, self._plan, self._ledger, self._say = directory, plan, ledger, say
         self._repo = Repo(directory)
         self._runner = plugins.load("novum.runners", "local")()
@@ -106,6 +115,8 @@ class DeepCheck:
         for number, planned in enumerate(remaining):
             if planned.seconds in self._dropped:
                 continue
+            made = len(plan.runs) - len(remaining) + number + 1
+            self._running = f"run {made} of {len(plan.runs)}, {_what(planned)}"
             run = self._one(slot, journal, planned)
             is_baseline = not planned.subject.name
             if is_baseline and not run.measured and planned.seconds == plan.seconds:
@@ -115,7 +126,6 @@ class DeepCheck:
                 self._say(f"at {planned.seconds:g} s the baseline fails: {run.detail}")
                 continue
             journal.add(run)
-            made = len(plan.runs) - len(remaining) + number + 1
             left = plan.expected(remaining[number + 1 :], journal.runs)
             self._say(f"{made:3}/{len(plan.runs)}  {self._told(planned, run, left)}")
         return None
@@ -167,11 +177,9 @@ class DeepCheck:
 
     def _told(self, planned: Planned, run: Run, left: float) -> str:
         metric = self._plan.lab.metric.name
-        what = planned.subject.title if planned.subject.name else f"baseline, seed {run.seed}"
-        what += " again" if run.again else ""
         came = f"{metric} {run.metric:.6g}" if run.measured else f"{run.state}: {run.detail}"
         rest = f"; about {duration(left)} left" if left else ""
-        return f"{run.seconds:g} s  {what}: {came}  (took {run.wall:.3g} s{rest})"
+        return f"{run.seconds:g} s  {_what(planned)}: {came}  (took {run.wall:.3g} s{rest})"
 
     def _heed(self) -> None:
         """Stop if this process or another was asked to."""
@@ -187,10 +195,17 @@ class DeepCheck:
             self._ledger.answer(request.id, "stopping")
 
     def _watch(self, pulse: Pulse) -> None:
+        self._show(f"{self._running}: {pulse.phase}, {pulse.elapsed:.0f} s so far")
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._take_requests()
+
+
+def _what(planned: Planned) -> str:
+    if planned.subject.name:
+        return planned.subject.title
+    return f"baseline, seed {planned.seed}" + (" again" if planned.again else "")
 
 
 def _to_mend(reached: Sequence[Finding]) -> Iterator[str]:
