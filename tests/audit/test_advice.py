@@ -38,10 +38,10 @@ def run(score, *, idea="", seconds=300.0, seed=1, again=0, items=()) -> Run:
     return Run(idea, seconds, seed, again, state, score, items, "boom", timing, wall=seconds + 6)
 
 
-def measured(*runs, ideas=0, budgets=(60.0,), least=0.01) -> Measured:
+def measured(*runs, ideas=0, budgets=(60.0,), least=0.01, exhausted=False) -> Measured:
     lab = parse_lab(LAB.replace("MIN", str(least)))
     subjects = tuple(Subject(f"i{n}", f"idea {n}", {}) for n in range(ideas))
-    plan = Plan(lab, "c", 300.0, budgets, 5, subjects, "", ())
+    plan = Plan(lab, "c", 300.0, budgets, 5, subjects, "", exhausted, ())
     return Measured(plan, runs)
 
 
@@ -99,6 +99,12 @@ def test_a_perfect_agreement_of_four_ideas_is_too_little_to_advise_upon():
     found = advise(measured(*QUIET, *ranked(values, values), ideas=4))
     assert "1.00 [-0.73, 1.00]" in finding(found, "ranking at 60 s").text
     assert any("--ideas 6" in line for line in found.advice)
+
+
+def test_a_backlog_that_is_too_short_is_to_be_longer():
+    values = [1.0, 2.0, 3.0, 4.0]
+    found = advise(measured(*QUIET, *ranked(values, values), ideas=4, exhausted=True))
+    assert any("write about 6 into ideas.toml" in line for line in found.advice)
 
 
 def test_a_budget_that_ranks_differently_is_not_advised():

@@ -197,6 +197,7 @@ def test_without_a_sandbox_what_is_in_reach_is_told_and_the_status_is_1(lab):
     lab.toml(LAB + '\n[sandbox]\nmode = "none"\n')
     found = report(lab, "--runs", "2", "--ideas", "0", status=1)
     named = levels(found)
+    assert named["sandbox"] == {"caution"}
     for subject in ("held-out data", "evaluator", "ledger", "your lab"):
         assert named[subject] == {"problem"}
     assert named["network"] == {"caution"}
@@ -372,7 +373,7 @@ def test_a_self_reported_lab_has_run_noise_and_no_items(lab):
     assert found["numbers"]["baseline"] == [1, 2, 3, 4]
     assert found["numbers"]["noise"]["sd"] == pytest.approx(statistics.stdev([1, 2, 3, 4]))
     assert "no `items`" in text(found, "split noise")
-    assert "evaluator" not in levels(found)
+    assert levels(found)["evaluator"] == {"caution"}
 
 
 def test_a_metric_without_noise_is_run_twice_and_believed(lab):

@@ -162,9 +162,13 @@ def _pace(measured: Measured) -> Iterator[Finding]:
 def _told(pace: Pace) -> str:
     return (
         f"a trial takes {pace.total:.3g} s (start-up {pace.startup:.2g}, training "
-        f"{pace.training:.3g}, evaluation {pace.evaluation:.2g}): {pace.per_hour:.3g} an hour, "
+        f"{pace.training:.3g}, evaluation {pace.evaluation:.2g}): {_count(pace.per_hour)} an hour, "
         f"{pace.per_night} a night of {NIGHT_HOURS} hours"
     )
+
+
+def _count(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 # Budgets
@@ -237,10 +241,12 @@ def _budget_advice(measured: Measured, rankings: list[Ranking]) -> Iterator[str]
     elif all(ranking.agreement and ranking.agreement.apart for ranking in rankings):
         yield f"keep {whole.seconds:g} s: the shorter budgets rank ideas differently"
     else:
-        yield (
-            "too few ideas to tell whether a shorter budget would do; the runs made so far "
-            f"count: --ideas {_needed(measured, rankings)}"
-        )
+        words = "too few ideas to tell whether a shorter budget would do"
+        if measured.plan.exhausted:
+            file = measured.plan.lab.researcher.backlog
+            yield f"{words}: write about {_needed(measured, rankings)} into {file}"
+        else:
+            yield f"{words}; the runs so far count: --ideas {_needed(measured, rankings)}"
 
 
 def _shorter(whole: Pace, pace: Pace, found: Agreement) -> str:

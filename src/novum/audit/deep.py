@@ -18,7 +18,7 @@ from novum.audit.journal import Journal, Run
 from novum.audit.measured import Measured
 from novum.audit.plan import Plan, Planned, described
 from novum.audit.probe import probe
-from novum.audit.soundness import Finding, Level
+from novum.audit.soundness import Finding, Level, check
 from novum.campaign import MISHAPS, Stop, Stopped
 from novum.campaign.bench import LOOK_SECONDS
 from novum.campaign.slot import Slot, Task
@@ -86,7 +86,8 @@ class DeepCheck:
             self._say(line)
         slot = Slot(self._repo, home / "slots" / "0", plan.lab, plan.commit, dataset, self._runner)
         with closing(slot):
-            findings = probe(
+            findings = [found for found in check(self._directory) if found.level is Level.CAUTION]
+            findings += probe(
                 plan.lab, self._repo, plan.commit, self._directory, dataset, slot, self._runner
             )
             failure = self._make_runs(slot, journal)

@@ -64,6 +64,7 @@ class Plan:
     baseline_runs: int
     ideas: tuple[Subject, ...]
     left_out: str  # why there are no ideas, or which do not apply; empty if none is left out
+    exhausted: bool  # whether the backlog has no more ideas than these that apply
     runs: tuple[Planned, ...]
 
     def remaining(self, done: Sequence[Run]) -> list[Planned]:
@@ -75,7 +76,12 @@ class Plan:
         """Wall seconds that some runs will take: at least, while nothing was run yet."""
         beyond = [run.wall - run.seconds for run in done if run.measured]
         more = max(0.0, sum(beyond) / len(beyond)) if beyond else 0.0
-        return sum(run.seconds + more for run in runs)
+        known: dict[float, list[float]] = {}
+        for run in done:
+            if run.measured:
+                known.setdefault(run.seconds, []).append(run.wall)
+        usual = {seconds: sum(walls) / len(walls) for seconds, walls in known.items()}
+        return sum(usual.get(run.seconds, run.seconds + more) for run in runs)
 
 
 def plan_for(directory: Path, wish: Wish) -> Plan:
@@ -102,7 +108,8 @@ def plan_for(directory: Path, wish: Wish) -> Plan:
     runs += [
         Planned(idea, part, _seed(idea, part)) for idea in ideas for part in (*budgets, seconds)
     ]
-    return Plan(lab, commit, seconds, budgets, count, ideas, left_out, tuple(runs))
+    exhausted = len(ideas) < wish.ideas
+    return Plan(lab, commit, seconds, budgets, count, ideas, left_out, exhausted, tuple(runs))
 
 
 def _budgets(lab: Lab, seconds: float, asked: tuple[float, ...] | None) -> tuple[float, ...]:
