@@ -142,6 +142,7 @@ def test_ideas_that_failed_at_a_budget_are_left_out_and_told():
         ([1.1, 1.1, 1.1], [1.1, 1.1], "nothing moves the score"),
         ([1.0, 1.2, 0.9], [1.1, 1.15], "cannot tell from so few"),
         ([1.0, 1.2, 0.9], [1.1], "cannot tell from so few"),
+        ([1.0, 1.000001], [9.0, 1.0], "cannot tell from so few"),
         ([9.0, -9, 5, -7, 8], [1.1, 1.101, 1.102, 1.1, 1.1], "seeds explain most of the noise"),
         ([1.0, 1.1, 1.05, 1.0], [1.0, 9, -5, 4], "seeds explain little of the noise"),
     ],

@@ -16,6 +16,7 @@ FAR = 4  # times: as much below what can be found, or above it, min_effect is wo
 TRUSTED = 0.5  # reliability below which the noise of a run hides most of what tells ideas apart
 WORTHWHILE = 1.1  # times as many experiments: less is no gain
 CLEAR = 0.95  # a correlation that noise allows, above which noise is not worth a word
+FEWEST_DEGREES = 2  # of freedom of a variance that something is concluded from
 LINES = 10  # added lines, for which the price is told
 
 
@@ -88,8 +89,8 @@ def _seeds(same: list[float], noise: Spread, ratio: Ratio | None) -> str:
         if noise.sd == 0:
             return 'nothing moves the score, seeds neither: set metric.noise = "none"'
         return f"a seed fixes the result exactly ({len(same)} runs of one seed are equal)"
-    if ratio is None:
-        return "cannot tell from so few"
+    if ratio is None or min(len(same) - 1, noise.degrees - 1) < FEWEST_DEGREES:
+        return "cannot tell from so few whether seeds matter; ask for more: --runs 5"
     words = f"variance ratio {ratio.value:.2g} [{ratio.low:.2g}, {ratio.high:.2g}]"
     if ratio.low > 2:  # so more than half of the variance goes away when the seed is held
         return f"seeds explain most of the noise ({words})"

@@ -22,7 +22,7 @@ from novum.runners import Order, Runner
 
 SECONDS = 10.0
 MOST = 200  # files of each kind that are tried
-SMALLEST = 1024  # bytes: a smaller held-out file may well equal another by chance
+DESCRIPTION = 0.05  # of the held-out bytes: what may be the same, such as a file that describes
 MARK = "PROBE "
 _GIVEN = {
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "PWD", "OLDPWD", "SHLVL", "_"),
@@ -141,22 +141,23 @@ def _files(lab: Lab, reached: Mapping[str, Any], dataset: Dataset) -> Iterator[F
 
 
 def _copies(repo: Repo, commit: str, dataset: Dataset) -> Iterator[Finding]:
-    """Held-out files whose content a trial is handed anyway."""
+    """Held-out files whose content a trial is handed anyway, unless they are a small part of it."""
     if dataset.heldout is None:
         return
     tracked = {entry.blob: path for path, entry in repo.entries(commit).items()}
     given = {_digest(path): path.name for path in _below(dataset.data)} if dataset.data else {}
-    for path in _below(dataset.heldout):
-        if path.stat().st_size < SMALLEST:
-            continue
-        twin = tracked.get(_blob(path)) or given.get(_digest(path))
-        if twin is not None:
-            yield Finding(
-                Level.PROBLEM,
-                "held-out data",
-                f"{path.name} is the same as {twin}, which every trial is given; hold other data "
-                "out in `prepare`",
-            )
+    files = _below(dataset.heldout)
+    twins = {path: tracked.get(_blob(path)) or given.get(_digest(path)) for path in files}
+    copied = [path for path in files if twins[path] is not None]
+    whole = sum(path.stat().st_size for path in files)
+    if sum(path.stat().st_size for path in copied) > DESCRIPTION * whole:
+        largest = max(copied, key=lambda path: path.stat().st_size)
+        yield Finding(
+            Level.PROBLEM,
+            "held-out data",
+            f"{largest.name} is the same as {twins[largest]}, which every trial is given; hold "
+            "other data out in `prepare`",
+        )
 
 
 def _digest(path: Path) -> str:
