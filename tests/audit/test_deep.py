@@ -58,6 +58,8 @@ from pathlib import Path
 
 points = [[n % 7 - 3, 1 + n % 3] for n in range(420)]  # an offset and a weight; their mean is 0
 Path(os.environ["NOVUM_HELDOUT"], "points.json").write_text(json.dumps(points))
+for place in ("NOVUM_DATA", "NOVUM_HELDOUT"):  # a description, which gives nothing away
+    Path(os.environ[place], "meta.json").write_text(json.dumps({"points": 420}))
 """
 EVALUATE = """\
 import json, os
@@ -330,6 +332,8 @@ def test_a_budget_that_is_too_short_for_the_baseline_is_left_out(lab):
     assert "at 0.2 s the baseline fails" in done.stdout
     assert {run["seconds"] for run in journal(lab)} == {0.4, 0.5}
     assert "ranking at 0.4 s" in done.stdout
+    assert "ranking at 0.2 s" not in done.stdout
+    assert "budget of 0.2 s: too short" in done.stdout
 
 
 def test_a_lab_without_a_backlog_is_checked_without_ideas(lab):

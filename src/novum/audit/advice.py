@@ -33,8 +33,14 @@ def advise(measured: Measured) -> Advice:
     """Say what the runs mean."""
     exact = measured.plan.lab.metric.noise == "none"
     luck = _exact(measured) if exact else [*_noise(measured), *_reach(measured)]
-    rankings = [measured.ranking(part) for part in measured.plan.budgets if measured.plan.ideas]
+    budgets = measured.plan.budgets if measured.plan.ideas else ()
+    rankings = [measured.ranking(part) for part in budgets if measured.pace(part)]
     findings = [*luck, *_pace(measured), *_ideas(measured)]
+    findings += [
+        Finding(Level.CAUTION, f"budget of {part:g} s", "too short: the baseline fails there")
+        for part in budgets
+        if measured.pace(part) is None
+    ]
     findings += [_ranking(measured, ranking) for ranking in rankings]
     advice = [*_budget_advice(measured, rankings), *([] if exact else _luck_advice(measured))]
     return Advice(tuple(findings), tuple(advice), measured.numbers())
