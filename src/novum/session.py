@@ -198,7 +198,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         repo, console = Repo(directory), plain_console(aside=aside)
         with ledger.lock(), _screen(console, None) as screen:
             machine = opening.assemble(directory, repo, ledger, campaign, [screen], screen.notice)
-            with _signals(machine.stop, screen), suppress(Stopped):
+            with _signals(machine.stop, screen.notice), suppress(Stopped):
                 machine.confirm(asked)
         for path in report(directory, ledger, campaign, None):
             console.print(f"wrote {path}", soft_wrap=True)

@@ -17,6 +17,7 @@ from novum.audit.detectable import (
     spread,
     variance_ratio,
 )
+from novum.judge.confirm import claim
 from novum.judge.paired import evidence
 from novum.judge.split import paired_split_error, split_error
 
@@ -127,4 +128,14 @@ def test_a_gain_that_a_campaign_can_confirm_is_confirmed_four_times_in_five(pair
     for _ in range(2000):
         differences = [gain + chance.gauss(0, math.sqrt(2)) for _ in range(pairs)]
         confirmed += evidence(differences) * 0.025 >= 1
+    assert confirmed / 2000 == pytest.approx(0.8, abs=0.04)
+
+
+def test_so_is_a_gain_beyond_the_luck_of_the_split():
+    chance, confirmed, split = random.Random(7), 0, 0.4
+    gain = reach(Spread(1.0, 0.5, 2.0, 4), 0.05, 12, split).confirmed
+    for _ in range(2000):
+        luck = chance.gauss(0, split)  # of the items, the same in all pairs
+        differences = [gain + luck + chance.gauss(0, math.sqrt(2)) for _ in range(12)]
+        confirmed += claim(differences, 0.025, split).confirmed
     assert confirmed / 2000 == pytest.approx(0.8, abs=0.04)

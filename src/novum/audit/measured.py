@@ -10,9 +10,7 @@ from novum.audit.detectable import (
     Ratio,
     Reach,
     Spread,
-    paired_split_error,
     reach,
-    split_error,
     spread,
     variance_ratio,
 )
@@ -20,6 +18,7 @@ from novum.audit.journal import Run
 from novum.audit.plan import Plan
 from novum.audit.ranking import Agreement, agreement, reliability
 from novum.judge.confirm import MOST as PAIRS
+from novum.judge.split import paired_split_error, split_error
 
 NIGHT_HOURS = 8
 
