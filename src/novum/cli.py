@@ -14,6 +14,9 @@ import click
 from novum.errors import NovumError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from novum.audit import Finding
     from novum.ledger import Campaign, Experiment, Ledger
     from novum.opening import Wish
 
@@ -77,20 +80,31 @@ def new(template: str, directory: Path, dial: str | None, corpus: str | None) ->
 
 @cli.command()
 @LAB
+@click.option("--deep", is_flag=True, help="Run it, too: noise, budgets, what is in reach.")
+@click.option("--runs", type=click.IntRange(min=2), help="Deep: runs of the baseline (5).")
+@click.option("--ideas", type=click.IntRange(min=0), help="Deep: ideas of the backlog (8).")
+@click.option("--budgets", help="Deep: shorter budgets in seconds, such as 60,150.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Deep: budget of a trial."
+)
+@click.option("--fresh", is_flag=True, help="Deep: forget the runs that were made before.")
 @JSON
-def check(lab: Path, as_json: bool) -> None:
+def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
     """Say whether the lab is sound, and what to do where it is not."""
     from novum.audit import Level
     from novum.audit import check as look
 
+    asked = {k: value for k, value in wishes.items() if value is not None and value is not False}
+    if deep:
+        _check_deeply(lab, asked, as_json=as_json)
+        return
+    if asked:
+        raise UsageError(f"--{next(iter(asked))} is for the deep check: add --deep")
     findings = look(lab)
     if as_json:
-        _print_json([{"level": f.level, "subject": f.subject, "text": f.text} for f in findings])
+        _print_json([_finding(found) for found in findings])
     else:
-        colours = {Level.GOOD: "green", Level.CAUTION: "yellow", Level.PROBLEM: "red"}
-        for found in findings:
-            level = click.style(f"{found.level:8}", fg=colours[found.level])
-            click.echo(f"{level} {found.subject}: {found.text}")
+        _show_findings(findings)
     if any(found.level is Level.PROBLEM for found in findings):
         sys.exit(1)
 
@@ -311,6 +325,44 @@ def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:
     from novum import session
 
     session.work(lab, wish, resume=resume)
+
+
+def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:
+    from novum import session
+    from novum.audit.plan import Wish
+
+    if "budgets" in asked:
+        asked["budgets"] = _budgets(asked["budgets"])
+    report = session.check_deeply(lab, Wish(**asked), quiet=as_json)
+    if as_json:
+        findings = [_finding(found) for found in report.findings]
+        _print_json({"findings": findings, "advice": report.advice, "numbers": report.numbers})
+    else:
+        click.echo()
+        _show_findings(report.findings)
+        click.echo("\nAdvice")
+        for line in report.advice:
+            click.echo(f"  - {line}")
+    if report.failed:
+        sys.exit(1)
+
+
+def _budgets(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--budgets {text}: write seconds, such as 60,150") from None
+
+
+def _finding(found: "Finding") -> dict[str, str]:
+    return {"level": found.level, "subject": found.subject, "text": found.text}
+
+
+def _show_findings(findings: "Iterable[Finding]") -> None:
+    colours = {"good": "green", "caution": "yellow", "problem": "red"}
+    for found in findings:
+        level = click.style(f"{found.level:8}", fg=colours[found.level])
+        click.echo(f"{level} {found.subject}: {found.text}")
 
 
 def _lab_and_number(words: tuple[str, ...]) -> tuple[Path, int]:

@@ -1,17 +1,21 @@
 """A person's session with a campaign: its screen, its signals, and how it ends."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from novum import opening
+from novum.audit.deep import DeepCheck, Report
+from novum.audit.plan import Wish as Thoroughness
+from novum.audit.plan import plan_for
 from novum.campaign import Asked, Machine, Stop, Stopped
-from novum.errors import PatchError, UsageError
+from novum.errors import CampaignError, PatchError, UsageError
 from novum.export import ResultsFile
 from novum.lab import parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
@@ -52,8 +56,42 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         _farewell(console, directory, ledger, campaign, stopped=stopped)
 
 
+def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
+    """Run a lab before money is spent; the progress goes to standard error if `quiet`.
+
+    Raises:
+        NovumError: if it cannot be run, or the person stopped it.
+    """
+    plan = plan_for(directory, wish)  # before anything is written
+    console = Console(stderr=True, highlight=False) if quiet else plain_console()
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    with closing(Ledger(directory)) as ledger, ledger.lock(), _status(console) as show:
+        check = DeepCheck(directory, plan, ledger, say, show)
+        with _signals(check.stop, say):
+            try:
+                return check.run(fresh=wish.fresh)
+            except Stopped:
+                raise CampaignError(
+                    f"stopped; nothing is lost, it goes on with: novum check {directory} --deep, "
+                    "and the same options"
+                ) from None
+
+
+@contextmanager
+def _status(console: Console) -> Iterator[Callable[[str], None]]:
+    """A line at the bottom of a terminal that shows what is running; elsewhere nothing."""
+    if console.is_terminal:
+        with console.status("") as status:
+            yield lambda text: status.update(escape(text))
+    else:
+        yield lambda text: None
+
+
 def _run(machine: Machine, target: int | None, screen: Screen) -> bool:
-    with _signals(machine.stop, screen):
+    with _signals(machine.stop, screen.notice):
         try:
             machine.run(target)
         except Stopped:
@@ -107,7 +145,7 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
             [ResultsFile(ledger), screen],
             screen.notice,
         )
-        with _signals(machine.stop, screen):
+        with _signals(machine.stop, screen.notice):
             try:
                 machine.run_requests()
             except Stopped:
@@ -160,7 +198,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         repo, console = Repo(directory), plain_console(aside=aside)
         with ledger.lock(), _screen(console, None) as screen:
             machine = opening.assemble(directory, repo, ledger, campaign, [screen], screen.notice)
-            with _signals(machine.stop, screen), suppress(Stopped):
+            with _signals(machine.stop, screen.notice), suppress(Stopped):
                 machine.confirm(asked)
         for path in report(directory, ledger, campaign, None):
             console.print(f"wrote {path}", soft_wrap=True)
@@ -227,15 +265,15 @@ def _screen(console: Console, target: int | None) -> Iterator[Screen]:
 
 
 @contextmanager
-def _signals(stop: Stop, screen: Screen) -> Iterator[None]:
+def _signals(stop: Stop, notice: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C once: after the running trial; twice, or a termination: now."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if stop.wanted or number == signal.SIGTERM:
             stop.now.set()
-            screen.notice("stopping now")
+            notice("stopping now")
         else:
-            screen.notice("stopping after the running trial; Ctrl-C again stops now")
+            notice("stopping after the running trial; Ctrl-C again stops now")
         stop.after_trial.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

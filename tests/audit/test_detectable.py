@@ -11,11 +11,14 @@ from scipy import optimize, stats
 
 from novum.audit.detectable import (
     Spread,
+    confirmation_bar,
     detectable,
     reach,
     spread,
     variance_ratio,
 )
+from novum.judge.confirm import claim
+from novum.judge.paired import evidence
 from novum.judge.split import paired_split_error, split_error
 
 VALUES = st.lists(st.floats(-100, 100).map(lambda x: round(x, 6)), min_size=2, max_size=12)
@@ -104,4 +107,35 @@ def test_the_reach_of_one_run_holds_in_simulation():
 
 def test_more_runs_find_smaller_effects():
     found = reach(spread([1.0, 1.2, 0.9, 1.1, 1.3]), 0.05, 12)
-    assert found.one_run > found.three_runs > found.confirmation > 0
+    assert found.one_run > found.three_runs > found.confirmed > 0
+    assert reach(spread([1.0, 1.2, 0.9, 1.1, 1.3]), 0.05, 24).confirmed < found.confirmed
+    assert reach(spread([1.0, 1.2, 0.9, 1.1, 1.3]), 0.05, 12, 0.1).confirmed > found.confirmed
+
+
+@pytest.mark.parametrize("pairs", [4, 5, 12])
+def test_the_bar_of_a_confirmation_is_where_its_evidence_reaches_the_level(pairs):
+    chance, bar = random.Random(4), confirmation_bar(pairs, 0.025)
+    values = [chance.gauss(0, 3) for _ in range(pairs)]
+    middle, scale = statistics.mean(values), statistics.stdev(values) / math.sqrt(pairs)
+    at_bar = [value - middle + bar * scale for value in values]
+    assert evidence(at_bar) == pytest.approx(40, rel=1e-5)
+
+
+@pytest.mark.parametrize("pairs", [6, 12])
+def test_a_gain_that_a_campaign_can_confirm_is_confirmed_four_times_in_five(pairs):
+    chance, confirmed = random.Random(6), 0
+    gain = reach(Spread(1.0, 0.5, 2.0, 4), 0.05, pairs).confirmed
+    for _ in range(2000):
+        differences = [gain + chance.gauss(0, math.sqrt(2)) for _ in range(pairs)]
+        confirmed += evidence(differences) * 0.025 >= 1
+    assert confirmed / 2000 == pytest.approx(0.8, abs=0.04)
+
+
+def test_so_is_a_gain_beyond_the_luck_of_the_split():
+    chance, confirmed, split = random.Random(7), 0, 0.4
+    gain = reach(Spread(1.0, 0.5, 2.0, 4), 0.05, 12, split).confirmed
+    for _ in range(2000):
+        luck = chance.gauss(0, split)  # of the items, the same in all pairs
+        differences = [gain + luck + chance.gauss(0, math.sqrt(2)) for _ in range(12)]
+        confirmed += claim(differences, 0.025, split).confirmed
+    assert confirmed / 2000 == pytest.approx(0.8, abs=0.04)

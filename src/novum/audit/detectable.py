@@ -8,8 +8,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from novum.audit.quantiles import chi_square, fisher, student
+from novum.audit.quantiles import chi_square, fisher, normal, student
 from novum.judge import average
+from novum.judge.claims import level as first_level
+from novum.judge.paired import evidence
 
 LEVEL = 0.95  # of intervals
 ERROR, POWER = 0.05, 0.8  # of a one-sided test for a single decision
@@ -69,10 +71,19 @@ def detectable(error: float, degrees: int, *, level: float = ERROR, power: float
     """The smallest true effect that a one-sided t-test finds with that power.
 
     `error` is the standard error of the effect, from a noise known with so many `degrees` of
-    freedom: (t(1 - level) + t(power)) standard errors, the usual approximation to the noncentral
-    t (within 6 % from two degrees of freedom on).
+    freedom (at least 2: of one degree nothing useful is found, and it says too little).
     """
-    return (student(1 - level, degrees) + student(power, degrees)) * error
+    middle, spread_ = _passing(student(1 - level, degrees), degrees)
+    return (middle + normal(power) * spread_) * error
+
+
+def _passing(bar: float, degrees: int) -> tuple[float, float]:
+    """An effect, in standard errors, passes a bar of t with probability `normal((e - m) / s)`.
+
+    Returns m and s. The normal approximation to the noncentral t (M. Abramowitz and I. Stegun,
+    "Handbook of Mathematical Functions", 26.7.10), within 6 % from two degrees of freedom on.
+    """
+    return bar * (1 - 1 / (4 * degrees)), math.sqrt(1 + bar * bar / (2 * degrees))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +92,48 @@ class Reach:
 
     one_run: float
     three_runs: float
-    confirmation: float
+    confirmed: float
 
 
-def reach(noise: Spread, error_rate: float, pairs: int) -> Reach:
+def reach(noise: Spread, error_rate: float, pairs: int, split: float = 0.0) -> Reach:
     """What can be found against a baseline that is known from the runs the noise is known from.
 
-    One and three runs: error `sd * sqrt(1/k + 1/n)`. The confirmation: so many fresh pairs,
-    error `sd * sqrt(2 / pairs)`, at half the error rate, which is the level of a first claim.
+    One and three runs: a t-test with error `sd * sqrt(1/k + 1/n)`. A campaign's first claim, by
+    the rule of `novum.judge.confirm.claim`: so many fresh pairs, whose mean difference has the
+    error `sd * sqrt(2 / pairs)`. `split` is the standard error of a difference over held-out
+    items; with it, half of the risk and a margin go to the luck of the items.
     """
-    runs = noise.degrees + 1
+    runs, degrees = noise.degrees + 1, pairs - 1
+    level = first_level(error_rate, ()) / (2 if split else 1)
+    margin = split * normal(1 - level)
+    error = noise.sd * math.sqrt(2 / pairs)
+    middle, spread_ = _passing(confirmation_bar(pairs, level), degrees)
     return Reach(
         detectable(noise.sd * math.sqrt(1 + 1 / runs), noise.degrees),
         detectable(noise.sd * math.sqrt(1 / 3 + 1 / runs), noise.degrees),
-        detectable(noise.sd * math.sqrt(2 / pairs), pairs - 1, level=error_rate / 2),
+        margin + middle * error + normal(POWER) * math.hypot(spread_ * error, split),
     )
+
+
+def confirmation_bar(pairs: int, level: float) -> float:
+    """The value of Student's t of so many differences at which their evidence is `1 / level`.
+
+    The evidence depends on the differences by that value alone.
+    """
+    spare = math.sqrt((pairs - 1) / (pairs - pairs % 2))  # of values -1 and 1, and 0 in the middle
+    values = [(-1.0) ** place * spare for place in range(pairs - pairs % 2)] + [0.0] * (pairs % 2)
+    low, high = 0.0, 1.0
+    while _evidence_at(high, values) * level < 1:
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _evidence_at(middle, values) * level < 1 else (low, middle)
+    return high
+
+
+def _evidence_at(t: float, values: Sequence[float]) -> float:
+    """The evidence of differences of variance 1 around a mean that gives this value of t."""
+    return evidence([value + t / math.sqrt(len(values)) for value in values])
 
 
 def _squares(values: Sequence[float]) -> float:

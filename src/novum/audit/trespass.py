@@ -1,0 +1,75 @@
+"""What the probe runs inside a trial's sandbox: it tries what a candidate must not be able to do.
+
+This text is the program (`python -c`); it is imported nowhere. Its targets come as JSON in
+`NOVUM_PROBE`, and a line `PROBE {...}` tells what it reached. Outside its own directory it only
+opens files; it writes nothing.
+"""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+SECONDS = 2.0  # for a connection
+
+
+def opened(path: str, mode: str) -> bool:
+    """Whether a file can be opened in a way; nothing is written."""
+    try:
+        with Path(path).open(mode) as file:
+            if mode == "rb":
+                file.read(1)
+    except OSError:
+        return False
+    return True
+
+
+def changed(path: str) -> bool:
+    """Whether a file of the trial's own directory could be changed, as a candidate would."""
+    try:
+        Path(path).chmod(0o644)
+        with Path(path).open("ab") as file:
+            file.write(b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def seen(path: str) -> list[str]:
+    """The names in a directory; none if it cannot be read."""
+    try:
+        return sorted(os.listdir(path))[:200]  # noqa: PTH208  names are what is told
+    except OSError:
+        return []
+
+
+def connects(kind: socket.SocketKind, address: tuple[str, int]) -> bool:
+    """Whether there is a way to an address. A datagram socket sends nothing by connecting."""
+    try:
+        with socket.socket(socket.AF_INET, kind) as made:
+            made.settimeout(SECONDS)
+            made.connect(address)
+    except OSError:
+        return False
+    return True
+
+
+def trespass(targets: dict[str, Any]) -> dict[str, Any]:
+    """Try everything; what came of it, by the names of the targets."""
+    return {
+        "frozen": [path for path in targets["frozen"] if changed(path)],
+        "pristine": [path for path in targets["pristine"] if opened(path, "r+b")],
+        "heldout": [path for path in targets["heldout"] if opened(path, "rb")],
+        "ledger": [path for path in targets["ledger"] if opened(path, "r+b")],
+        "lab": [path for path in targets["lab"] if opened(path, "r+b")],
+        "home": seen(targets["home"]),
+        "port": connects(socket.SOCK_STREAM, ("127.0.0.1", targets["port"])),
+        "route": connects(socket.SOCK_DGRAM, ("192.0.2.1", 9)),  # of RFC 5737: nobody's
+        "environment": sorted(os.environ),
+    }
+
+
+if __name__ == "__main__":
+    print("PROBE " + json.dumps(trespass(json.loads(os.environ["NOVUM_PROBE"]))))
+    print("METRIC " + os.environ["NOVUM_PROBE_METRIC"] + "=0")
