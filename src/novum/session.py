@@ -63,7 +63,7 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
         NovumError: if it cannot be run, or the person stopped it.
     """
     plan = plan_for(directory, wish)  # before anything is written
-    console = Console(stderr=True, highlight=False) if quiet else plain_console()
+    console = plain_console(aside=quiet)
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, markup=False)
