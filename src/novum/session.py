@@ -19,6 +19,7 @@ from novum.errors import CampaignError, PatchError, UsageError
 from novum.export import ResultsFile
 from novum.lab import parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
+from novum.ledger.rows import IMPORTED
 from novum.live import LivePanel, PlainLines
 from novum.opening import Wish
 from novum.patch import apply_edits, edits_between
@@ -182,7 +183,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         UsageError: if there is no such campaign, or nothing that could be confirmed.
     """
     with closing(Ledger(directory)) as ledger:
-        campaign = ledger.campaign(tag)
+        campaign = ledger.campaign(tag) if tag else opening.newest(ledger)
         if campaign is None:
             known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none yet"
             raise UsageError(f"there is no campaign {tag or ''} here; campaigns: {known}")
@@ -190,7 +191,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         if asked.dial is not None and asked.dial.keys() != lab.dial.keys():
             own = ", ".join(lab.dial) or "none"
             raise UsageError(f"the dial of this lab is: {own}; write --dial NAME=NUMBER with it")
-        if campaign.state == "imported" or opening.baseline_failed(ledger, campaign):
+        if campaign.state == IMPORTED or opening.baseline_failed(ledger, campaign):
             raise UsageError(f"campaign {campaign.tag} has no code that ran, so nothing to confirm")
         if ledger.is_running():
             ledger.ask("confirm", asdict(asked))
