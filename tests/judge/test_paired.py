@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from novum.judge.paired import REACH, evidence, interval, student_below
+from novum.judge.paired import REACH, evidence, interval
 
 finite = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 
@@ -40,11 +40,6 @@ def test_the_evidence_is_the_likelihood_ratio_that_it_claims_to_be(differences):
 def test_the_first_pair_speaks_by_its_sign_alone_and_is_fair():
     assert evidence([0.001]) == pytest.approx(evidence([1000.0]))
     assert evidence([3.0]) + evidence([-3.0]) == pytest.approx(2.0)
-
-
-@given(st.floats(-50, 50), st.integers(1, 60))
-def test_student_is_that_of_scipy(t, degrees):
-    assert student_below(t, degrees) == pytest.approx(stats.t.cdf(t, degrees), abs=1e-10)
 
 
 @given(st.lists(finite, min_size=1, max_size=40), st.floats(0.001, 1000))

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from novum.judge.student import Contrast, log_cdf
+from novum.judge.distributions import log_student
+from novum.judge.student import Contrast
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 10, 200, 100_000])
 @pytest.mark.parametrize("t", [-40.0, -5.0, -1.0, -0.01, 0.0, 0.3, 2.0, 9.0])
 def test_the_distribution_is_students(t, degrees):
-    assert log_cdf(t, degrees) == pytest.approx(stats.t.logcdf(t, degrees), rel=1e-7, abs=1e-12)
+    assert log_student(t, degrees) == pytest.approx(stats.t.logcdf(t, degrees), rel=1e-7, abs=1e-12)
 
 
 @pytest.mark.parametrize(

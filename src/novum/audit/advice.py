@@ -7,10 +7,10 @@ from typing import Any
 
 from novum.audit.detectable import Ratio, Spread
 from novum.audit.measured import NIGHT_HOURS, Measured, Pace, Ranking
-from novum.audit.quantiles import normal
 from novum.audit.ranking import ALIKE, SURELY, Agreement
 from novum.audit.soundness import Finding, Level
 from novum.judge.confirm import MOST as PAIRS
+from novum.judge.distributions import normal
 
 FAR = 4  # times: as much below what can be found, or above it, min_effect is worth a word
 TRUSTED = 0.5  # reliability below which the noise of a run hides most of what tells ideas apart

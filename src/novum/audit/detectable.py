@@ -8,9 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from novum.audit.quantiles import chi_square, fisher, normal, student
 from novum.judge import average
 from novum.judge.claims import level as first_level
+from novum.judge.distributions import chi_square, fisher, normal, student
 from novum.judge.paired import evidence
 
 LEVEL = 0.95  # of intervals

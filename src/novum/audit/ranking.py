@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from novum.audit.quantiles import normal
+from novum.judge.distributions import normal
 
 FEWEST = 4  # ideas: of fewer a rank correlation has no interval
 ALIKE, SURELY = 0.8, 0.6  # the correlation, and the lower end of its interval

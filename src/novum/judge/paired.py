@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 
 from novum.judge import average
+from novum.judge.distributions import log_student
 
 # Sd of the prior on effect over noise: gains of a whole campaign are many sd of a pair. A larger
 # one needs fewer pairs where the gain is large, and a little more where it is not.
@@ -37,8 +38,7 @@ def evidence(differences: Sequence[float]) -> float:
     rest = max(1 - total * total / (size * squares), 1e-300)
     both = math.sqrt(_WEIGHT / size) * math.pow(rest, -count / 2)
     place = total * math.sqrt(count / (size * rest * squares))
-    value = 2 * both * student_below(place, count)
-    return value if total > 0 else min(value, 1.0)
+    return 2 * both * math.exp(log_student(place, count))
 
 
 def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -58,20 +58,3 @@ def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, 
         return -math.inf, math.inf
     half = math.sqrt((1 - kept) * size * spread / (count * room))
     return mean - half, mean + half
-
-
-def student_below(t: float, degrees: int) -> float:
-    """The distribution function of Student's t, by the finite series for whole degrees.
-
-    M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.7.3 and 26.7.4.
-    """
-    angle = math.atan(t / math.sqrt(degrees))
-    cosine = math.cos(angle)
-    odd = degrees % 2
-    term = cosine if odd else 1.0
-    total = term if degrees > 1 else 0.0
-    for step in range(2 + odd, degrees, 2):
-        term *= cosine * cosine * (step - 1) / step
-        total += term
-    within = math.sin(angle) * total
-    return (1 + (2 / math.pi * (angle + within) if odd else within)) / 2

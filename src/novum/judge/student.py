@@ -13,6 +13,8 @@ evidence rises with t, so it holds for the one-sided null too.
 import math
 from dataclasses import dataclass
 
+from novum.judge.distributions import log_student
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
@@ -49,56 +51,11 @@ class Contrast:
         # Where the effect lies after the data: Student's t with one degree more.
         spread = (1 + left) / (self.degrees + 1)
         score = math.copysign(math.sqrt(shrinkage * square / spread), self.difference)
-        return ratio - math.log(grown) / 2 + math.log(2) + log_cdf(score, self.degrees + 1)
+        return ratio - math.log(grown) / 2 + math.log(2) + log_student(score, self.degrees + 1)
 
     @property
     def probability(self) -> float:
         """That the true difference is above zero, by these runs and a flat prior."""
         if self.sum_squares == 0:
             return 1.0 if self.difference > 0 else 0.0
-        return math.exp(log_cdf(self.difference / self.error, self.degrees))
-
-
-def log_cdf(t: float, degrees: int) -> float:
-    """The logarithm of Student's cumulative distribution, for whole degrees of freedom."""
-    upper = _upper(abs(t), degrees)
-    if t >= 0:
-        return math.log1p(-upper)
-    return math.log(upper) if upper > 0 else -math.inf
-
-
-def _upper(t: float, degrees: int) -> float:
-    """The probability of more than t >= 0: half the regularised incomplete beta function.
-
-    The continued fraction of DLMF 8.17.22, evaluated by the method of Lentz.
-    """
-    a, b = degrees / 2, 0.5
-    x = degrees / (degrees + t * t)
-    y = t * t / (degrees + t * t)
-    if x <= 0.0 or y <= 0.0:
-        return 0.5 if y <= 0.0 else 0.0
-    front = a * math.log(x) + b * math.log(y) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    if x < (a + 1) / (a + b + 2):
-        return math.exp(front) * _fraction(a, b, x) / a / 2
-    return (1 - math.exp(front) * _fraction(b, a, y) / b) / 2
-
-
-def _fraction(a: float, b: float, x: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1), tiny)
-    value = d
-    for m in range(1, 1000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        before = value
-        for term in (even, odd):
-            d = 1 / _not_zero(1 + term * d, tiny)
-            c = _not_zero(1 + term / c, tiny)
-            value *= c * d
-        if abs(value - before) <= 1e-15 * abs(value):
-            break
-    return value
-
-
-def _not_zero(value: float, tiny: float) -> float:
-    return value if abs(value) > tiny else tiny
+        return math.exp(log_student(self.difference / self.error, self.degrees))

@@ -1,7 +1,8 @@
-"""Quantiles of the distributions that small samples follow: chi-square, Student's t, F.
+"""The distributions that small samples follow: chi-square, Student's t, F; and their quantiles.
 
-By bisection over the regularised incomplete gamma and beta functions, as series and continued
-fractions (W. Press et al., "Numerical Recipes", 3rd ed. 2007, 6.2 and 6.4). Good to nine digits.
+Over the regularised incomplete gamma and beta functions, as series and continued fractions
+(W. Press et al., "Numerical Recipes", 3rd ed. 2007, 6.2 and 6.4); quantiles by bisection, good
+to nine digits.
 """
 
 import math
@@ -28,10 +29,22 @@ def student(share: float, degrees: int) -> float:
         return -student(1 - share, degrees)
     if share == 0.5:
         return 0.0
-    return _inverse(
-        lambda t: 1 - _beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2,
-        share,
-    )
+    return _inverse(lambda t: 1 - _beyond(t, degrees), share)
+
+
+def log_student(t: float, degrees: int) -> float:
+    """The logarithm of Student's cumulative distribution, for whole degrees of freedom."""
+    upper = _beyond(abs(t), degrees)
+    if t >= 0:
+        return math.log1p(-upper)
+    return math.log(upper) if upper > 0 else -math.inf
+
+
+def _beyond(t: float, degrees: int) -> float:
+    """The probability that Student's t is above `t`, which is not negative."""
+    if t == 0:
+        return 0.5
+    return _beta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2
 
 
 def fisher(share: float, above: int, below: int) -> float:

@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from novum.audit.quantiles import chi_square, fisher, normal, student
+from novum.judge.distributions import chi_square, fisher, normal, student
 
 SHARES = [0.005, 0.025, 0.05, 0.2, 0.5, 0.8, 0.95, 0.975, 0.9999]
 DEGREES = [1, 2, 3, 4, 7, 12, 30, 100, 1000]
