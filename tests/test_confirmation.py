@@ -7,6 +7,7 @@ from itertools import groupby
 import pytest
 
 from novum import confirmed
+from novum.audit import Level, check
 from novum.campaign import Asked, Stopped
 from novum.campaign.events import Confirmed, Notice, Step
 from novum.judge.policies import judge_named
@@ -346,3 +347,13 @@ def test_a_confirmation_is_told_to_those_who_watch(bed):
     with_table(bed).run([bed.idea(-1)], noisy)
     (event,) = bed.told(Confirmed)
     assert event.findings[0].claim.confirmed
+
+
+def test_check_says_whether_gains_can_be_confirmed_on_unseen_data(bed):
+    def found():
+        return {f.subject: f.level for f in check(bed.path)}["holdout"]
+
+    bed.toml(LAB)
+    assert found() is Level.GOOD
+    bed.toml(LAB.replace("holdout =", "# holdout ="))
+    assert found() is Level.CAUTION

@@ -108,6 +108,7 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
+    yield _holdout(lab)
     if lab.metric.noise == "gaussian" and lab.baseline_runs < 2:
         yield Finding(
             Level.CAUTION,
@@ -122,6 +123,18 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
             "a change that does nothing is given up only after judge.max_runs batches of visitors; "
             "say which difference is worth it: metric.min_effect",
         )
+
+
+def _holdout(lab: Lab) -> Finding:
+    if lab.trial.holdout is not None:
+        return Finding(Level.GOOD, "holdout", "what is found can be confirmed on unseen data")
+    return Finding(
+        Level.CAUTION,
+        "holdout",
+        "none: gains can be confirmed on fresh seeds, but only on the split that they were "
+        "selected on; "
+        + ("it needs an evaluator" if lab.self_reported else "add `holdout` under [trial]"),
+    )
 
 
 def _claim(ledger: Ledger) -> Iterator[Finding]:
