@@ -14,6 +14,7 @@ from judge_cases import SIGMA, case_of, known_noise
 
 from novum.judge import Belief, Effect, Next, Noise, Rules
 from novum.judge.belief import BeliefJudge
+from novum.judge.policies import judge_named
 from novum.judge.prior import HARMS, HELPS, NOTHING, SCALES, TAIL, TAILS
 from novum.records import Outcome
 
@@ -335,12 +336,18 @@ def test_stated_probabilities_are_true_when_effects_come_from_the_prior():
 
 
 def benchmark():
-    path = Path(__file__).parents[2] / "benchmarks" / "policies.py"
-    spec = importlib.util.spec_from_file_location("benchmark_policies", path)
+    path = Path(__file__).parents[2] / "benchmarks" / "simulated.py"
+    spec = importlib.util.spec_from_file_location("benchmark_simulated", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def campaign(sim, judge, space, seed, runs):
+    """One simulated campaign without confirmation."""
+    setting = sim.Setting(space, sim.Machine(), runs, confirms=False)
+    return sim.Simulation(judge, setting, seed).run()
 
 
 @pytest.mark.parametrize(
@@ -351,7 +358,8 @@ def test_belief_gains_what_greedy_gains_with_fewer_false_keeps(space, least, mos
     sim = benchmark()
     gain, false = {}, {}
     for policy in ("greedy", "belief"):
-        tallies = [sim.simulate(policy, sim.REPORT[space], s, 300, 0.0) for s in range(50, 58)]
+        judge = judge_named(policy)
+        tallies = [campaign(sim, judge, sim.REPORT[space], s, 300) for s in range(50, 58)]
         gain[policy] = fmean(t.gain for t in tallies)
         false[policy] = sum(t.false_keeps for t in tallies) / sum(t.keeps for t in tallies)
     assert gain["belief"] >= least * gain["greedy"]
@@ -374,6 +382,8 @@ def test_a_verdict_takes_milliseconds():
 
 def test_a_simulated_campaign_is_determined_by_its_seed():
     sim = benchmark()
-    one, other = (sim.simulate("belief", sim.TUNE["mostly nothing"], 5, 60, 0.0) for _ in "ab")
-    assert dataclasses.replace(one, seconds=0.0) == dataclasses.replace(other, seconds=0.0)
-    assert 60 <= one.runs < 60 + sim.MAX_RUNS + 2
+    space = sim.TUNE["mostly nothing"]
+    one, other = (campaign(sim, JUDGE, space, 5, 60) for _ in "ab")
+    other.milliseconds = one.milliseconds
+    assert one == other
+    assert 60 <= one.runs < 60 + 6 + 6
