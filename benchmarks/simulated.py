@@ -211,7 +211,7 @@ class Simulation:
             else:
                 break
         self.tally.decisions += 1
-        self.noise = self.noise.with_group(values)
+        self.noise = self.noise.judged(ruling.evidence)
         self.history.append(Effect(ruling.evidence.effect, ruling.evidence.sd))
         self.belief = ruling.belief or self.belief
         if ruling.outcome is Outcome.KEEP:
