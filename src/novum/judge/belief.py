@@ -243,15 +243,14 @@ def _squares(case: Case, prior: Prior) -> float | None:
     A candidate runs again because it was lucky, so the deviations from its mean are too large.
     What it deviates by from what was believed before the run is not: that was not chosen by it.
     """
-    if Noise().with_group(case.values).sum_squares == 0:
-        return None
+    if case.noise.degrees == 0 or Noise().with_group(case.values).sum_squares == 0:
+        return None  # what luck is was only guessed; or it may be that there is none
     total = 0.0
     for runs in range(1, len(case.values)):
         view = _view(replace(case, values=case.values[:runs]))
         before = _candidate(view, _posterior(view, prior))
-        noise = view.luck.sd**2
-        surprise = case.values[runs] - before.mean
-        total += surprise**2 * noise / (noise + before.sd**2)
+        expected = math.hypot(view.luck.sd, before.sd)
+        total += ((case.values[runs] - before.mean) * view.luck.sd / expected) ** 2
     return total
 
 
