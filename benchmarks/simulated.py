@@ -177,7 +177,7 @@ class Simulation:
         self.incumbent = self.start = Commit()
         self.milestones: list[Commit] = []
         self.outcomes: list[bool] = []
-        self.last = 0
+        self.last, self.took = 0, MOST
         values = tuple(self.place.measure(0.0) for _ in range(setting.baseline))
         self.noise = Noise().with_group(values)
         self.belief, self.best = self.judge.opening(values), fmean(values)
@@ -242,8 +242,9 @@ class Simulation:
         return affordable(self.place.count, len(self.arms) + 1, MOST)
 
     def reserve(self) -> int:
-        """Runs that the confirmation at the end may need."""
-        return self.pairs() * (len(self.arms) + 1) if self.setting.confirms else 0
+        """Runs that are kept for the confirmation at the end: a pair more than the last took."""
+        pairs = min(self.pairs(), self.took + 1)
+        return pairs * (len(self.arms) + 1) if self.setting.confirms else 0
 
     def milestone(self) -> bool:
         """Whether it is time; not shortly before the end."""
@@ -254,6 +255,8 @@ class Simulation:
     def confirm(self, end: bool = False) -> None:
         """Run pairs until it is clear; make the claims."""
         before, most, arms = self.place.count, self.pairs(), self.arms
+        if end:
+            most = min(most, (self.setting.runs - before) // (len(arms) + 1))
         differences: list[list[float]] = [[] for _ in arms]
         while waiting := [
             n
@@ -268,7 +271,7 @@ class Simulation:
             for n in waiting:
                 differences[n].append(scores[None] - scores[n])
         self.tally.confirming += self.place.count - before
-        self.last = self.tally.decisions
+        self.last, self.took = self.tally.decisions, len(differences[0])
         self.record(self.claimed(differences), arms, end)
         if self.incumbent not in self.milestones:
             self.milestones.append(self.incumbent)

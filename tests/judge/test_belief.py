@@ -451,10 +451,8 @@ def test_a_campaign_that_takes_many_simplifications_does_not_decay():
         run.case = shorter
         tally = run.run()
         lost.append(-tally.gain / SIGMA)
-        allowed = tally.keeps * 2  # what keeps that may each cost min_effect would be free to lose
         assert tally.keeps > 0
-        assert -tally.gain / SIGMA < 0.2 * allowed + 1
-    assert fmean(lost) < 3
+    assert fmean(lost) < 3  # a rule that lets each of them cost min_effect loses over 30
 
 
 def test_a_verdict_takes_milliseconds():
