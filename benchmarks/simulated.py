@@ -180,6 +180,8 @@ class Simulation:
         self.last, self.took = 0, MOST
         values = tuple(self.place.measure(0.0) for _ in range(setting.baseline))
         self.noise = Noise().with_group(values)
+        self.selected: tuple[float, ...] = ()
+        self.unselected = values
         self.belief, self.best = self.judge.opening(values), fmean(values)
         while self.place.count + self.reserve() < setting.runs:
             self.experiment()
@@ -206,8 +208,7 @@ class Simulation:
             if ruling.again is Next.CANDIDATE:
                 values = (*values, self.place.measure(idea.seen))
             elif ruling.again is Next.INCUMBENT:
-                fresh = (self.place.measure(self.incumbent.seen),)
-                self.belief = self.judge.refresh(self.belief, fresh, self.noise)
+                self.remeasure()
             else:
                 break
         self.tally.decisions += 1
@@ -218,6 +219,18 @@ class Simulation:
             self.tally.keeps += 1
             self.tally.false_keeps += effect <= 0
             self.incumbent, self.best = idea, fmean(values)
+            self.selected, self.unselected = values, ()
+
+    def remeasure(self) -> None:
+        """One more run of the incumbent; it had no part in the keep."""
+        fresh = self.place.measure(self.incumbent.seen)
+        self.belief = self.judge.refresh(self.belief, (fresh,), self.noise)
+        before = (*self.selected, *self.unselected)
+        self.unselected = (*self.unselected, fresh)
+        old, new = Noise().with_group(before), Noise().with_group((*before, fresh))
+        self.noise = Noise(
+            self.noise.sum_squares + new.sum_squares - old.sum_squares, self.noise.degrees + 1
+        )
 
     def case(self, values: tuple[float, ...]) -> Case:
         """The candidate as the judge sees it."""
@@ -228,6 +241,7 @@ class Simulation:
             incumbent_best=self.best,
             noise=self.noise,
             history=tuple(self.history[-HISTORY:]),
+            unselected=self.unselected,
         )
 
     # Confirming, as `novum.campaign.confirmation` does
