@@ -1,6 +1,7 @@
 """Where a campaign stands, from the ledger alone. (Live and read: tests/test_campaign.py.)"""
 
 import math
+from dataclasses import replace
 from statistics import fmean
 from types import SimpleNamespace
 
@@ -93,6 +94,26 @@ def test_equal_replicates_are_no_noise_at_all(bed_once, score, count):
     for number in range(count):
         now.add_trial(trial(number, 1, score))
     assert now.noise == Noise(0.0, count - 1)
+
+
+def test_a_judge_that_reads_less_noise_in_the_lucky_runs_is_heeded(bed):
+    """Whether the trials or the verdict are taken in first: live, and read from the ledger."""
+    bed.run([bed.idea(2)])
+    (experiment,) = bed.ledger.experiments(bed.campaign().id)[-1:]
+    assert experiment.verdict is not None
+    evidence = replace(experiment.verdict.evidence, values=(5.0, 3.0), squares=0.5)
+    closed = replace(experiment, verdict=replace(experiment.verdict, evidence=evidence))
+    trials = [trial(1, closed.id, 5.0), trial(2, closed.id, 3.0)]
+    live, read = empty(bed), empty(bed)
+    for one in trials:
+        live.add_trial(one)
+    assert live.noise == Noise(2.0, 1)
+    assert live.noise_without(closed.id) == Noise(0.0, 0)
+    live.close(closed)
+    read.close(closed)
+    for one in trials:
+        read.add_trial(one)
+    assert live.noise == read.noise == Noise(0.5, 1)
 
 
 @pytest.mark.parametrize("state", [state for state in TrialState if state != "measured"])

@@ -121,6 +121,7 @@ class Evidence:
     policy: str = ""
     low: float | None = None  # the effect's interval, where the policy gives one
     high: float | None = None
+    squares: float | None = None  # what its later runs say of the noise: `runs - 1` degrees
 
 
 @dataclass(frozen=True, slots=True)

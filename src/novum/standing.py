@@ -36,12 +36,13 @@ class Standing:
     tried: set[str] = field(default_factory=set)
     history: deque[Effect] = field(default_factory=lambda: deque(maxlen=HISTORY))
     recent: deque[Experiment] = field(default_factory=lambda: deque(maxlen=RECENT))
-    noise: Noise = field(default_factory=Noise)
     belief: Belief | None = None
     baseline: Belief | None = None  # what was last believed of it while it was the incumbent
     overtime: float = 0.0  # the most that the baseline used past its budget, on the budget's clock
     curves: Curves = field(init=False)
     _first: int = 0  # the baseline's id
+    _groups: Noise = field(default_factory=Noise)  # deviations from the mean of each commit's runs
+    _read: float = 0.0  # by how much the judges read fewer squares in them, for they were chosen
     _values: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,6 +87,11 @@ class Standing:
         """The validation scores of an experiment's commit, oldest first."""
         return self._values.get(experiment, ())
 
+    @property
+    def noise(self) -> Noise:
+        """The noise as known from all commits that were run more than once."""
+        return Noise(max(self._groups.sum_squares + self._read, 0.0), self._groups.degrees)
+
     def noise_without(self, experiment: int) -> Noise:
         """The noise as known from all other experiments' runs."""
         return _regrouped(self.noise, self.values(experiment), ())
@@ -105,7 +111,7 @@ class Standing:
             self._values[trial.experiment] = after
             if trial.experiment == self._first:
                 self.overtime = max(self.overtime, trial.timing.overtime)
-            self.noise = _regrouped(self.noise, before, after)
+            self._groups = _regrouped(self._groups, before, after)
             self.curves.add_trial(trial)
 
     def open(self, experiment: Experiment) -> None:
@@ -137,6 +143,9 @@ class Standing:
         if evidence.values:
             mean = average(evidence.values)
             sd = sqrt(evidence.noise_sd**2 / len(evidence.values) + evidence.incumbent_sd**2)
+            if evidence.squares is not None:
+                group = Noise().with_group(evidence.values)
+                self._read += evidence.squares - group.sum_squares
             # What was ended has no effect to learn from; one that was spared stands for them.
             seen = Effect(self.oriented(mean - evidence.incumbent), sd)
             self.history.extend([seen] * (SPARED if spared else 1))

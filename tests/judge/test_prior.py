@@ -51,6 +51,7 @@ def test_nothing_is_not_above_zero():
     atoms = prior.atoms(0.0, 0.25, ())
     assert atoms.above(0.0) == 0
     assert atoms.above(-1e-12) == 1
+    assert atoms.above(0.0, or_equal=True) == 1
 
 
 @pytest.mark.parametrize("seen", [-3.0, -0.5, 0.2, 1.5, 6.0])

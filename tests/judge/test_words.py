@@ -52,6 +52,14 @@ def test_the_sentence(fields, keep, sentence):
     assert reason(Evidence(**fields), keep) == sentence
 
 
+def test_less_code_need_only_be_no_worse():
+    evidence = Evidence(effect=0.0001, sd=0.0005, probability=0.62, runs=2)
+    words = (
+        "better by 0.00010 ± 0.00050, with less code, probability of not being worse 0.62, 2 runs"
+    )
+    assert reason(evidence, True, simpler=True) == words
+
+
 def test_no_certainty_is_claimed():
     assert probability(0.0) == "below 0.01"
     assert probability(1.0) == "above 0.99"

@@ -49,6 +49,13 @@ class Noise:
         squares = sum((value - mean) ** 2 for value in values)
         return Noise(self.sum_squares + squares, self.degrees + len(values) - 1)
 
+    def judged(self, evidence: Evidence) -> "Noise":
+        """This noise with a decided candidate's runs, as its judge reads them."""
+        if evidence.squares is None:
+            return self.with_group(evidence.values)
+        degrees = len(evidence.values) - 1
+        return Noise(self.sum_squares + evidence.squares, self.degrees + degrees)
+
 
 @dataclass(frozen=True, slots=True)
 class Arms:

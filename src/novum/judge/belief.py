@@ -4,7 +4,9 @@
    effect, drawn from a prior that was learned from the campaign's history (`novum.judge.prior`).
 2. The candidate's runs update both at once. What they do not explain by an effect, they say
    about the incumbent: so a lucky record loses its authority, even through discarded candidates.
-3. Keep when the effect probably exceeds what it must earn. Before that, run again if one more
+3. Between two experiments the machine may have changed a little: what is believed of the
+   incumbent grows less certain with every run, until it is run again or candidates tell of it.
+4. Keep when the effect probably exceeds what it must earn. Before that, run again if one more
    run is expected to gain more than a run of a new idea would (value of information, one step
    ahead: P. Frazier, W. Powell, S. Dayanik, "A knowledge-gradient policy for sequential
    information collection", SIAM J. Control Optim. 47, 2008).
@@ -15,7 +17,7 @@ Inside, higher is better and an effect is the candidate's true score minus the i
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import mul
 
 from novum.judge import Belief, Case, Next, Noise, Ruling, average
@@ -25,11 +27,16 @@ from novum.judge.terms import broken_guard, required
 from novum.judge.words import reason
 from novum.records import Evidence, Outcome
 
-# Chosen with `benchmarks/policies.py --variant tune`: 0.5 gains as much with twice the false keeps;
-# a patience of 1 hardly ever runs anything again, and loses a third of the gain on a plateau.
-KEEP_AT = 0.6  # probability of exceeding what must be earned
-PATIENCE = 0.1  # the part of a new idea's expected gain that another run must promise
+# Chosen on the spaces of `benchmarks/judge.py --variant tune`. At 0.6 their plateau gains a quarter
+# less; below 0.45 only the plateau gains more, and more keeps are worth nothing. With a patience
+# of 1 hardly anything is run again, which loses a tenth of the gain.
+KEEP_AT = 0.45  # probability of exceeding what must be earned
+PATIENCE = 0.2  # the part of a new idea's expected gain that another run must promise
 HOPELESS = 0.02  # below this probability nothing is run again
+# A random walk of the machine, in variances of the noise a run. So much costs no gain on a machine
+# that stands still, and makes the uncertainty of the incumbent true there (nothing else does, for
+# candidates share the error of the prior); on one that walks as far, the incumbent runs again.
+DRIFT = 0.003
 KNOWN = 8  # degrees of freedom; before the noise is known so well, a keep takes two runs
 NEGLIGIBLE = 1e-9  # an error that is less than this part of the effect
 FINEST = 1e-3  # of the standard error: no finer unit for the prior
@@ -47,6 +54,7 @@ class _View:
     runs: int
     luck: Luck
     required: float
+    simpler: bool  # less code, and lines have no price: an effect of nothing is enough
 
     @property
     def error(self) -> float:
@@ -105,23 +113,31 @@ class BeliefJudge:
             if again is not None:
                 words = f"run the {again} again: {reason(evidence, False)}"
                 return Ruling(evidence, words, again)
-        if self._keeps(effects, view.required):
-            belief, outcome = _candidate(view, effects), Outcome.KEEP
-        else:
-            belief, outcome = _incumbent(view, effects), Outcome.DISCARD
-        return Ruling(evidence, reason(evidence, outcome is Outcome.KEEP), None, outcome, belief)
+        if prior is not None:
+            evidence = replace(evidence, squares=_squares(case, prior))
+        keep = self._keeps(effects, view)
+        belief = _candidate(view, effects) if keep else _incumbent(view, effects)
+        outcome = Outcome.KEEP if keep else Outcome.DISCARD
+        words = reason(evidence, keep, simpler=view.simpler)
+        return Ruling(evidence, words, None, outcome, belief)
 
-    def _keeps(self, effects: Atoms, bar: float) -> bool:
-        """Probably better than the bar, and so on average too (harms have the longer tail)."""
-        return effects.above(bar) >= self.keep_at and effects.mean > bar
+    def _keeps(self, effects: Atoms, view: _View) -> bool:
+        """Probably better than the bar, and so on average too (harms have the longer tail).
+
+        Simpler code need only be no worse. Its mean is asked for too: so a campaign that takes
+        many such changes loses nothing on average.
+        """
+        bar, simpler = view.required, view.simpler
+        likely = effects.above(bar, simpler) >= self.keep_at
+        return likely and (effects.mean > bar or (simpler and effects.mean == bar))
 
     def _again(self, case: Case, view: _View, prior: Prior, effects: Atoms) -> Next | None:
         """What to run once more, if that gains more than a new idea is expected to."""
         noise = view.luck.sd**2
-        hopeless = effects.above(view.required) < HOPELESS
+        hopeless = effects.above(view.required, view.simpler) < HOPELESS
         if noise == 0 or hopeless:
             return None
-        keeps = self._keeps(effects, view.required)
+        keeps = self._keeps(effects, view)
         if keeps and view.luck.degrees < KNOWN and view.runs < 2:
             return Next.CANDIDATE
         options = {
@@ -132,24 +148,24 @@ class BeliefJudge:
         before, after = view.error**2, options[again]
         sharper = view.error * math.sqrt(after / (before - after))
         now = effects.mean - view.required if keeps else 0.0
-        gain = self._value(effects, view.required, sharper) - now
+        gain = self._value(effects, view, sharper) - now
         fresh = math.sqrt(view.variance + noise)
-        ideas = prior.atoms(0.0, STEP * fresh, (case.rules.min_effect,))
-        enough = self.patience * self._value(ideas, case.rules.min_effect, fresh)
+        idea = replace(view, required=case.rules.min_effect, simpler=False)
+        ideas = prior.atoms(0.0, STEP * fresh, (idea.required,))
+        enough = self.patience * self._value(ideas, idea, fresh)
         return again if gain > enough else None
 
-    def _value(self, effects: Atoms, bar: float, error: float) -> float:
+    def _value(self, effects: Atoms, view: _View, error: float) -> float:
         """The expected gain over the bar of deciding after one observation with this error.
 
         By monotonicity the observations that lead to a keep are those above one point.
         """
-        effects = effects.likely()
+        effects, bar = effects.likely(), view.required
 
         def keeps(observed: float) -> bool:
             bells = [math.exp(-(((observed - p) / error) ** 2) / 2) for p in effects.points]
-            return sum(map(mul, bells, effects.masses)) > 0 and self._keeps(
-                effects.seen(bells), bar
-            )
+            possible = sum(map(mul, bells, effects.masses)) > 0
+            return possible and self._keeps(effects.seen(bells), view)
 
         point = _turn(keeps, bar - 10 * error, bar + 10 * error)
         reach = error * math.sqrt(2)
@@ -179,6 +195,7 @@ def _view(case: Case) -> _View:
         runs=len(case.values),
         luck=scale,
         required=required(case.rules, case.net_lines),
+        simpler=case.net_lines < 0 and case.rules.line_cost == 0,
     )
 
 
@@ -204,7 +221,7 @@ def _incumbent(view: _View, effects: Atoms) -> Belief:
     share = _shares(view)
     mean = view.incumbent + share * (view.effect - effects.mean)
     variance = view.variance * (1 - share) + share**2 * effects.variance
-    return Belief(view.sign * mean, math.sqrt(variance))
+    return Belief(view.sign * mean, math.sqrt(variance + _drift(view)))
 
 
 def _candidate(view: _View, effects: Atoms) -> Belief:
@@ -212,14 +229,36 @@ def _candidate(view: _View, effects: Atoms) -> Belief:
     share = _shares(view)
     mean = view.incumbent + share * view.effect + (1 - share) * effects.mean
     variance = view.variance * (1 - share) + (1 - share) ** 2 * effects.variance
-    return Belief(view.sign * mean, math.sqrt(variance))
+    return Belief(view.sign * mean, math.sqrt(variance + _drift(view)))
+
+
+def _drift(view: _View) -> float:
+    """What the machine may have changed by during these runs, as a variance."""
+    return DRIFT * view.runs * view.luck.sd**2
+
+
+def _squares(case: Case, prior: Prior) -> float | None:
+    """What the candidate's second and later runs say of the noise: squares, one degree each.
+
+    A candidate runs again because it was lucky, so the deviations from its mean are too large.
+    What it deviates by from what was believed before the run is not: that was not chosen by it.
+    """
+    if case.noise.degrees == 0 or Noise().with_group(case.values).sum_squares == 0:
+        return None  # what luck is was only guessed; or it may be that there is none
+    total = 0.0
+    for runs in range(1, len(case.values)):
+        view = _view(replace(case, values=case.values[:runs]))
+        before = _candidate(view, _posterior(view, prior))
+        expected = math.hypot(view.luck.sd, before.sd)
+        total += ((case.values[runs] - before.mean) * view.luck.sd / expected) ** 2
+    return total
 
 
 def _evidence(case: Case, view: _View, effects: Atoms, policy: str) -> Evidence:
     return Evidence(
         effect=view.effect,
         sd=view.error,
-        probability=effects.above(view.required),
+        probability=effects.above(view.required, view.simpler),
         required=view.required,
         runs=view.runs,
         values=case.values,

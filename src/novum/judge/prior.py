@@ -9,7 +9,7 @@ count more, for early wins say little about a plateau.
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,9 +52,10 @@ class Atoms:
         mean = self.mean
         return sum(m * (p - mean) ** 2 for p, m in zip(self.points, self.masses, strict=True))
 
-    def above(self, limit: float) -> float:
-        """The probability of an effect greater than `limit`."""
-        total = sum(self.masses[bisect_right(self.points, limit) :])
+    def above(self, limit: float, or_equal: bool = False) -> float:
+        """The probability of an effect greater than `limit`, or equal to it."""
+        first = (bisect_left if or_equal else bisect_right)(self.points, limit)
+        total = sum(self.masses[first:])
         return min(1.0, max(0.0, total))
 
     def likely(self) -> "Atoms":

@@ -9,11 +9,13 @@ def required(rules: Rules, net_lines: int) -> float:
     """What the true effect must exceed, in the metric's unit.
 
     Added lines pay their price on top of `min_effect`. Removed lines, where lines have a price,
-    lower the bar below zero: such a change may cost as much as its lines were worth.
+    lower the bar below zero: such a change may cost as much as its lines were worth. Without a
+    price it must be no worse: to ask for `min_effect` would keep code that does nothing, and to
+    allow that much of a loss would let a campaign decay by many small ones.
     """
-    if net_lines < 0 and rules.line_cost > 0:
-        return rules.line_cost * net_lines
-    return rules.min_effect + rules.line_cost * max(net_lines, 0)
+    if net_lines < 0:
+        return rules.line_cost * net_lines if rules.line_cost > 0 else 0.0
+    return rules.min_effect + rules.line_cost * net_lines
 
 
 def broken_guard(case: Case) -> str | None:

@@ -33,8 +33,11 @@ def comparison(evidence: Evidence) -> str:
     return f"{'better' if evidence.effect > 0 else 'worse'} by {size}{spread}"
 
 
-def reason(evidence: Evidence, keep: bool) -> str:
-    """The sentence for a decided case: how much, how sure, from how many runs."""
+def reason(evidence: Evidence, keep: bool, simpler: bool = False) -> str:
+    """The sentence for a decided case: how much, how sure, from how many runs.
+
+    `simpler` code need only be no worse.
+    """
     runs = f"{evidence.runs} run{'' if evidence.runs == 1 else 's'}"
     chance = probability(evidence.probability)
     price = f"{abs(evidence.required):.2g}"
@@ -44,6 +47,8 @@ def reason(evidence: Evidence, keep: bool) -> str:
         return f"{found}{f', but it must earn {price}' if short else ''}, without noise, {runs}"
     if evidence.required < 0:
         return f"{found}, probability of costing less than its lines ({price}) {chance}, {runs}"
+    if simpler:
+        return f"{found}, with less code, probability of not being worse {chance}, {runs}"
     if keep:
         return f"{found}, probability {chance}, {runs}"
     if 0 < evidence.effect <= evidence.required:
