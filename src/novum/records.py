@@ -118,6 +118,7 @@ class Evidence:
     incumbent: float = 0.0  # what was believed of the incumbent's score, before
     incumbent_sd: float = 0.0
     noise_sd: float = 0.0
+    split_sd: float = 0.0  # of the effect, by the luck of the evaluation's items
     policy: str = ""
     low: float | None = None  # the effect's interval, where the policy gives one
     high: float | None = None

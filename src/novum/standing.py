@@ -6,7 +6,7 @@ experiments costs as little per step as one of ten.
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from math import sqrt
+from math import hypot, sqrt
 
 from novum.curves import Curves
 from novum.judge import Belief, Effect, Noise, average
@@ -142,7 +142,8 @@ class Standing:
         evidence = verdict.evidence
         if evidence.values:
             mean = average(evidence.values)
-            sd = sqrt(evidence.noise_sd**2 / len(evidence.values) + evidence.incumbent_sd**2)
+            run = evidence.noise_sd / sqrt(len(evidence.values))
+            sd = hypot(run, evidence.incumbent_sd, evidence.split_sd)
             if evidence.squares is not None:
                 group = Noise().with_group(evidence.values)
                 self._read += evidence.squares - group.sum_squares

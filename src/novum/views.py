@@ -289,9 +289,11 @@ def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
 
 def _evidence_words(evidence: Mapping[str, Any]) -> str:
     values = ", ".join(f"{value:.6g}" for value in evidence["values"])
+    split = evidence["split_sd"]
+    luck = f"luck of the split ± {split:.2g}; " if split else ""
     return (
         f"scores {values}; incumbent believed at {evidence['incumbent']:.6g} ± "
-        f"{evidence['incumbent_sd']:.2g}; noise of one run ± {evidence['noise_sd']:.2g}; had to "
+        f"{evidence['incumbent_sd']:.2g}; noise of one run ± {evidence['noise_sd']:.2g}; {luck}had to "
         f"earn {evidence['required']:.2g}; policy {evidence['policy']}"
     )
 

@@ -476,3 +476,36 @@ def test_a_simulated_campaign_is_determined_by_its_seed():
     other.milliseconds = one.milliseconds
     assert one == other
     assert 60 <= one.runs < 60 + 6 + 6
+
+
+# Luck of the split
+
+
+def test_a_lucky_split_is_not_a_gain_even_where_runs_have_no_noise():
+    """A deterministic score that is better by one standard error of its items."""
+    still = Noise(0.0, 5)
+    better = {"incumbent": Belief(1.0, 0.0), "noise": still}
+    assert BeliefJudge().consider(case_of(1.002, **better)).outcome is Outcome.KEEP
+    ruling = BeliefJudge().consider(case_of(1.002, **better, split=0.002))
+    assert ruling.outcome is Outcome.DISCARD
+    assert ruling.evidence.sd == pytest.approx(0.002)
+    clear = BeliefJudge().consider(case_of(1.02, **better, split=0.002))
+    assert clear.outcome is Outcome.KEEP
+
+
+def test_what_is_believed_of_a_keep_is_its_score_on_the_split_that_others_run_on_too():
+    """Else a twin, which shares its luck, would look better than it."""
+    still = {"noise": Noise(0.0, 5), "split": 0.002}
+    kept = BeliefJudge().consider(case_of(1.02, incumbent=Belief(1.0, 0.0), **still))
+    assert kept.belief == Belief(1.02, 0.0)
+    twin = BeliefJudge().consider(case_of(1.02, incumbent=kept.belief, **still))
+    assert twin.outcome is Outcome.DISCARD
+
+
+def test_the_noise_of_runs_is_not_counted_twice():
+    """Two runs of the same code differ on single items by as much as their noise says."""
+    plain = BeliefJudge().consider(case_of(1.001))
+    same = BeliefJudge().consider(case_of(1.001, split=SIGMA))
+    assert same.evidence == plain.evidence
+    more = BeliefJudge().consider(case_of(1.001, split=4 * SIGMA))
+    assert more.evidence.probability < plain.evidence.probability

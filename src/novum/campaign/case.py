@@ -7,6 +7,7 @@ from operator import add
 
 from novum.campaign.traffic import arms_of
 from novum.judge import Arms, Case, Judge, Noise, Rules, average
+from novum.judge.split import mean_split_error
 from novum.lab import LINES_CHANGED, Guard, Lab
 from novum.ledger import Experiment, Ledger, Trial
 from novum.records import Verdict
@@ -38,10 +39,24 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
         noise=noise,
         history=tuple(standing.history),
         net_lines=experiment.diff.net_lines,
+        split=_split(trials, ledger.trials(incumbent.id), ledger),
         metrics=_guarded(lab, experiment, trials),
         unselected=_unselected(incumbent, ledger.trials(incumbent.id)),
         arms=_arms(trials) if lab.metric.noise == "rate" else None,
     )
+
+
+def _split(trials: Sequence[Trial], incumbent: Sequence[Trial], ledger: Ledger) -> float:
+    """The standard error, over the split's items, of the candidate's difference to the incumbent.
+
+    Zero if the evaluator does not tell what the items scored.
+    """
+    measured = [trial.id for trial in trials if trial.measurement is not None]
+    before = [trial.id for trial in incumbent if trial.measurement is not None]
+    reference = ledger.items(before[-1]) if before else ()
+    if not reference:
+        return 0.0
+    return mean_split_error([(ledger.items(trial), reference) for trial in measured]) or 0.0
 
 
 def _rules(lab: Lab) -> Rules:

@@ -111,6 +111,7 @@ class Case:
     noise: Noise  # of earlier groups; the candidate's own runs join it when it is decided
     history: tuple[Effect, ...] = ()  # the latest effects, oldest first; bounded by the caller
     net_lines: int = 0  # lines added minus lines removed
+    split: float = 0.0  # standard error of the observed effect over the split's items, if known
     metrics: Mapping[str, float] = field(default_factory=dict)  # guard metrics, worst over runs
     unselected: tuple[float, ...] = ()  # the incumbent's runs that had no part in its own keep
     arms: Arms | None = None  # counts over the candidate's runs, where the metric is a rate

@@ -6,7 +6,9 @@
    about the incumbent: so a lucky record loses its authority, even through discarded candidates.
 3. Between two experiments the machine may have changed a little: what is believed of the
    incumbent grows less certain with every run, until it is run again or candidates tell of it.
-4. Keep when the effect probably exceeds what it must earn. Before that, run again if one more
+4. Where the evaluator tells what each item scored, the luck of which items were held out is part
+   of the error; no replicate makes that smaller.
+5. Keep when the effect probably exceeds what it must earn. Before that, run again if one more
    run is expected to gain more than a run of a new idea would (value of information, one step
    ahead: P. Frazier, W. Powell, S. Dayanik, "A knowledge-gradient policy for sequential
    information collection", SIAM J. Control Optim. 47, 2008).
@@ -55,11 +57,17 @@ class _View:
     luck: Luck
     required: float
     simpler: bool  # less code, and lines have no price: an effect of nothing is enough
+    split: float  # variance by the luck of the items, beyond that of the runs
 
     @property
     def error(self) -> float:
         """The standard error of the observed effect."""
-        return math.sqrt(self.variance + self.luck.sd**2 / self.runs)
+        return math.sqrt(self.variance + self.luck.sd**2 / self.runs + self.split)
+
+    @property
+    def unit(self) -> float:
+        """The size of luck, which the prior over effects is in."""
+        return max(self.luck.sd, math.sqrt(self.split), FINEST * self.error)
 
     @property
     def exact(self) -> bool:
@@ -102,12 +110,13 @@ class BeliefJudge:
     def consider(self, case: Case) -> Ruling:
         """Decide, or ask for another run."""
         view = _view(case)
-        prior = None if view.exact else fit(case.history, max(view.luck.sd, FINEST * view.error))
+        prior = None if view.exact else fit(case.history, view.unit)
         effects = _posterior(view, prior)
         evidence = _evidence(case, view, effects, self.name)
         guard = broken_guard(case)
         if guard is not None:
-            return Ruling(evidence, guard, None, Outcome.DISCARD, _incumbent(view, effects))
+            belief = _belief(case, view, effects, keep=False)
+            return Ruling(evidence, guard, None, Outcome.DISCARD, belief)
         if prior is not None and view.runs < case.rules.max_runs:
             again = self._again(case, view, prior, effects)
             if again is not None:
@@ -116,7 +125,7 @@ class BeliefJudge:
         if prior is not None:
             evidence = replace(evidence, squares=_squares(case, prior))
         keep = self._keeps(effects, view)
-        belief = _candidate(view, effects) if keep else _incumbent(view, effects)
+        belief = _belief(case, view, effects, keep=keep)
         outcome = Outcome.KEEP if keep else Outcome.DISCARD
         words = reason(evidence, keep, simpler=view.simpler)
         return Ruling(evidence, words, None, outcome, belief)
@@ -141,15 +150,17 @@ class BeliefJudge:
         if keeps and view.luck.degrees < KNOWN and view.runs < 2:
             return Next.CANDIDATE
         options = {
-            Next.CANDIDATE: view.variance + noise / (view.runs + 1),
-            Next.INCUMBENT: view.variance * noise / (view.variance + noise) + noise / view.runs,
+            Next.CANDIDATE: view.variance + noise / (view.runs + 1) + view.split,
+            Next.INCUMBENT: view.variance * noise / (view.variance + noise)
+            + noise / view.runs
+            + view.split,
         }
         again = min(options, key=options.__getitem__)
         before, after = view.error**2, options[again]
         sharper = view.error * math.sqrt(after / (before - after))
         now = effects.mean - view.required if keeps else 0.0
         gain = self._value(effects, view, sharper) - now
-        fresh = math.sqrt(view.variance + noise)
+        fresh = math.sqrt(view.variance + noise + view.split)
         idea = replace(view, required=case.rules.min_effect, simpler=False)
         ideas = prior.atoms(0.0, STEP * fresh, (idea.required,))
         enough = self.patience * self._value(ideas, idea, fresh)
@@ -196,6 +207,8 @@ def _view(case: Case) -> _View:
         luck=scale,
         required=required(case.rules, case.net_lines),
         simpler=case.net_lines < 0 and case.rules.line_cost == 0,
+        # Two runs of the same code differ on single items, too: that is the noise of runs.
+        split=max(0.0, case.split**2 - scale.sd**2 * (1 + 1 / len(case.values))),
     )
 
 
@@ -214,6 +227,18 @@ def _shares(view: _View) -> float:
     """The part of an unexplained deviation that is the incumbent's, not the candidate's luck."""
     total = view.error**2
     return view.variance / total if total > 0 else 0.0
+
+
+def _belief(case: Case, view: _View, effects: Atoms, *, keep: bool) -> Belief:
+    """What is believed of the incumbent that stands now: of its score on this very split.
+
+    For later candidates are measured on it too, and a luck that both share is none. So the luck
+    of the items counts in the decision, and not here.
+    """
+    if view.split > 0:
+        view = replace(view, split=0.0)
+        effects = _posterior(view, None if view.exact else fit(case.history, view.unit))
+    return _candidate(view, effects) if keep else _incumbent(view, effects)
 
 
 def _incumbent(view: _View, effects: Atoms) -> Belief:
@@ -247,7 +272,7 @@ def _squares(case: Case, prior: Prior) -> float | None:
         return None  # what luck is was only guessed; or it may be that there is none
     total = 0.0
     for runs in range(1, len(case.values)):
-        view = _view(replace(case, values=case.values[:runs]))
+        view = _view(replace(case, values=case.values[:runs], split=0.0))
         before = _candidate(view, _posterior(view, prior))
         expected = math.hypot(view.luck.sd, before.sd)
         total += ((case.values[runs] - before.mean) * view.luck.sd / expected) ** 2
@@ -265,5 +290,6 @@ def _evidence(case: Case, view: _View, effects: Atoms, policy: str) -> Evidence:
         incumbent=case.incumbent.mean,
         incumbent_sd=math.sqrt(view.variance),
         noise_sd=view.luck.sd,
+        split_sd=math.sqrt(view.split),
         policy=policy,
     )
