@@ -293,8 +293,8 @@ def _evidence_words(evidence: Mapping[str, Any]) -> str:
     luck = f"luck of the split ± {split:.2g}; " if split else ""
     return (
         f"scores {values}; incumbent believed at {evidence['incumbent']:.6g} ± "
-        f"{evidence['incumbent_sd']:.2g}; noise of one run ± {evidence['noise_sd']:.2g}; {luck}had to "
-        f"earn {evidence['required']:.2g}; policy {evidence['policy']}"
+        f"{evidence['incumbent_sd']:.2g}; noise of one run ± {evidence['noise_sd']:.2g}; "
+        f"{luck}had to earn {evidence['required']:.2g}; policy {evidence['policy']}"
     )
 
 
