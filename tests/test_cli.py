@@ -396,5 +396,5 @@ def test_confirm_refuses_what_makes_no_sense_before_anything_runs(lab):
     assert "the dial of this lab is: none" in novum("confirm", lab, "--dial", "depth=4", status=2)
     assert "NAME=NUMBER" in novum("confirm", lab, "--dial", "depth", status=2)
     assert "4<=x<=200" in novum("confirm", lab, "--pairs", "1", status=2)
-    assert "no campaign u here" in novum("confirm", lab, "--tag", "u", status=2)
+    assert "no campaign u, so" in novum("confirm", lab, "--tag", "u", status=2)
     assert json.loads(novum("status", lab, "--json"))["trials"] == before
