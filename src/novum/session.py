@@ -186,7 +186,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         campaign = ledger.campaign(tag) if tag else opening.newest(ledger)
         if campaign is None:
             known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none yet"
-            which = f"there is no campaign {tag}" if tag else "no campaign of this lab's own has run"
+            which = f"there is no campaign {tag}" if tag else "no campaign of this lab has run"
             raise UsageError(f"{which}, so there is nothing to confirm; campaigns: {known}")
         lab = parse_lab(campaign.lab)
         if asked.dial is not None and asked.dial.keys() != lab.dial.keys():
