@@ -62,6 +62,10 @@ def test_without_noise_one_pair_decides():
     assert exact(0.001, 0.025).confirmed
     assert not exact(0.0, 0.025).confirmed
     assert not exact(-1.0, 0.025).confirmed
+    assert not exact(0.001, 0.025, split=0.001).confirmed
+    found = exact(0.003, 0.025, split=0.001)
+    assert found.confirmed
+    assert found.low == pytest.approx(0.003 - 1.96 * 0.001, abs=1e-6)
 
 
 def test_milestones_come_ever_more_rarely():

@@ -177,10 +177,11 @@ class Referee:
         differences = [
             standing.oriented(_score(first) - _score(other)) for first, other in _pairs(trials, arm)
         ]
-        if standing.lab.metric.noise == "none" and differences:
-            return exact(average(tuple(differences)), wanted or 1.0)
         items = [(self._items(a), self._items(b)) for a, b in _pairs(trials, arm)]
-        return claim(differences, wanted, mean_split_error(items))
+        split = mean_split_error(items)
+        if standing.lab.metric.noise == "none" and differences:
+            return exact(average(tuple(differences)), wanted or 1.0, split)
+        return claim(differences, wanted, split)
 
     def _items(self, trial: Trial) -> Items:
         if trial.id not in self._read:

@@ -65,10 +65,13 @@ def claim(differences: Sequence[float], level: float, split: float | None = None
     return Claim(len(differences), gain, low - reach, high + reach, strength, level, split)
 
 
-def exact(difference: float, level: float) -> Claim:
-    """The claim of a metric without noise: one pair decides."""
-    strength = 1 / level if difference > 0 else 0.0
-    return Claim(1, difference, difference, difference, strength, level)
+def exact(difference: float, level: float, split: float | None = None) -> Claim:
+    """The claim of a metric without noise: one pair decides, but for the luck of the split."""
+    normal = NormalDist()
+    reach = normal.inv_cdf((1 + LEVEL) / 2) * (split or 0.0)
+    clear = difference > normal.inv_cdf(1 - level) * (split or 0.0) if level < 1 else difference > 0
+    strength = 1 / level if clear else 0.0
+    return Claim(1, difference, difference - reach, difference + reach, strength, level, split)
 
 
 def decided(found: Claim, most: int, *, precise: bool = True) -> bool:
