@@ -68,6 +68,15 @@ def test_without_noise_one_pair_decides():
     assert found.low == pytest.approx(0.003 - 1.96 * 0.001, abs=1e-6)
 
 
+def test_without_noise_a_clear_gain_is_confirmed_at_the_level_of_every_claim():
+    levels = [
+        level(0.05, [True] * confirmed + [False] * (earlier - confirmed))
+        for earlier in range(60)
+        for confirmed in range(earlier + 1)
+    ]
+    assert all(exact(1.0, wanted).confirmed for wanted in levels)
+
+
 def test_milestones_come_ever_more_rarely():
     last, seen = 0, []
     for experiments in range(1, 1000):

@@ -64,6 +64,20 @@ def test_differences_that_are_all_zero_say_nothing():
     assert interval([]) == (-math.inf, math.inf)
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
+def test_scores_whose_squares_are_no_numbers_say_the_same(unit):
+    differences = [1.0, 1.1, 0.9, 1.3, 0.8]
+    scaled = [value * unit for value in differences]
+    assert evidence(scaled) == pytest.approx(evidence(differences))
+    ends = [end / unit for end in interval(scaled)]
+    assert ends == pytest.approx(interval(differences))
+
+
+def test_the_evidence_of_many_equal_pairs_is_a_number():
+    assert 1e300 < evidence([1.0 + 1e-6 * pair for pair in range(400)]) < math.inf
+    assert 0 <= evidence([-1.0 - 1e-6 * pair for pair in range(400)]) < 1e-100
+
+
 def looked_at_always(source, pairs, watch):
     """Whether `watch` is ever true while one looks after each pair."""
     differences = []

@@ -70,7 +70,8 @@ def exact(difference: float, level: float, split: float | None = None) -> Claim:
     normal = NormalDist()
     reach = normal.inv_cdf((1 + LEVEL) / 2) * (split or 0.0)
     clear = difference > normal.inv_cdf(1 - level) * (split or 0.0) if level < 1 else difference > 0
-    strength = 1 / level if clear else 0.0
+    # The next number above: the quotient may be rounded down, and then not reach the level.
+    strength = math.nextafter(1 / level, math.inf) if clear else 0.0
     return Claim(1, difference, difference - reach, difference + reach, strength, level, split)
 
 

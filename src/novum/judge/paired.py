@@ -21,6 +21,7 @@ from novum.judge.distributions import log_student
 # one needs fewer pairs where the gain is large, and a little more where it is not.
 REACH = 3.0
 _WEIGHT = 1 / REACH**2  # the prior as so many pairs of mean zero
+_MOST = 700.0  # logarithm of the most evidence that is told; more would not be a number
 
 
 def evidence(differences: Sequence[float]) -> float:
@@ -30,15 +31,16 @@ def evidence(differences: Sequence[float]) -> float:
     times at which one may look.
     """
     count = len(differences)
-    total = math.fsum(differences)
-    squares = math.fsum(value * value for value in differences)
-    if squares == 0:
+    unit = _unit(differences)
+    if unit == 0:
         return 1.0
+    total = math.fsum(value / unit for value in differences)
+    squares = math.fsum((value / unit) ** 2 for value in differences)
     size = count + _WEIGHT
-    rest = max(1 - total * total / (size * squares), 1e-300)
-    both = math.sqrt(_WEIGHT / size) * math.pow(rest, -count / 2)
+    rest = 1 - total * total / (size * squares)
     place = total * math.sqrt(count / (size * rest * squares))
-    return 2 * both * math.exp(log_student(place, count))
+    both = math.log(2) + (math.log(_WEIGHT / size) - count * math.log(rest)) / 2
+    return math.exp(min(both + log_student(place, count), _MOST))
 
 
 def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -49,12 +51,23 @@ def interval(differences: Sequence[float], level: float = 0.95) -> tuple[float, 
     count = len(differences)
     if count == 0:
         return -math.inf, math.inf
-    mean = average(tuple(differences))
-    spread = math.fsum((value - mean) ** 2 for value in differences)
+    unit = _unit(differences) or 1.0
+    scaled = tuple(value / unit for value in differences)
+    mean = average(scaled)
+    spread = math.fsum((value - mean) ** 2 for value in scaled)
     size = count + _WEIGHT
     kept = ((1 - level) * math.sqrt(_WEIGHT / size)) ** (2 / count)
     room = count - (1 - kept) * size
     if room <= 0:
         return -math.inf, math.inf
     half = math.sqrt((1 - kept) * size * spread / (count * room))
-    return mean - half, mean + half
+    return (mean - half) * unit, (mean + half) * unit
+
+
+def _unit(differences: Sequence[float]) -> float:
+    """What to measure in, so that no square is too large or too small to be a number.
+
+    A power of two, so that nothing is rounded.
+    """
+    largest = max((abs(value) for value in differences), default=0.0)
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 0.0

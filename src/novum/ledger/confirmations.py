@@ -146,5 +146,5 @@ def _read(row: sqlite3.Row) -> Confirmation:
 
 
 def _read_finding(row: sqlite3.Row) -> Finding:
-    claim = Claim(row["pairs"], row["gain"], row["low"], row["high"], row["evidence"], row["level"])
+    claim = Claim(**{name: row[name] for name in Claim.__dataclass_fields__})
     return Finding(row["arm"], claim, row["believed"], row["detail"])
