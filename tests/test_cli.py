@@ -398,3 +398,38 @@ def test_confirm_refuses_what_makes_no_sense_before_anything_runs(lab):
     assert "4<=x<=200" in novum("confirm", lab, "--pairs", "1", status=2)
     assert "no campaign u, so" in novum("confirm", lab, "--tag", "u", status=2)
     assert json.loads(novum("status", lab, "--json"))["trials"] == before
+
+
+def test_pruning_writes_its_experiments_into_the_table_of_results(lab):
+    price = '[judge]\npolicy = "greedy"\n[guards]\nlines_changed = { weight = 1 }\n'
+    (lab / "lab.toml").write_text(f"{LAB}{price}[confirm]\nat_end = false\n")
+    (lab / "ideas.toml").write_text(idea("long", "3.90 0\\n\\n\\n"))
+    git(lab, "commit", "-qam", "a price on lines")
+    novum("run", lab, "--tag", "t")
+    said = novum("confirm", lab, "--prune", "--pairs", "4")
+    assert "Take out: Try long" in said
+    table = (lab / ".novum" / "t" / "results.tsv").read_text().splitlines()
+    assert len(table) == 1 + len(facts("log", lab)) == 4
+
+
+def test_the_json_of_confirm_is_of_the_campaign_that_was_confirmed(lab):
+    novum("run", lab, "--tag", "t", "-n", "3")
+    log = lab / "results.tsv"
+    log.write_text("commit\tscore\tstatus\tdescription\n" + "a\t1.0\tkeep\tx\n" * 3)
+    novum("import", log, lab)
+    done = subprocess.run([*NOVUM, "confirm", str(lab), "--json"], capture_output=True, text=True)
+    assert [claim["against"] for claim in json.loads(done.stdout)["claims"]][-1] == 0
+
+
+def test_a_wish_to_confirm_is_for_the_campaign_that_runs_or_refused(lab):
+    novum("run", lab, "--tag", "old", "-n", "3")
+    slow(lab)
+    machine = running(lab, "--tag", "new")
+    until(lambda: trying_the_slow_one(lab))
+    said = novum("confirm", lab, "--tag", "old", status=2)
+    assert "something else than campaign old is running" in said
+    assert facts("status", lab, "--tag", "old")["state"] == "finished"
+    assert facts("status", lab)["state"] == "running"
+    assert "handed to the running campaign" in novum("confirm", lab)
+    novum("stop", lab, "--now")
+    machine.communicate(timeout=30)

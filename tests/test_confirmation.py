@@ -1,12 +1,14 @@
 """Confirmation: only what holds on fresh seeds and on the holdout is claimed."""
 
+import io
 import random
 from collections import Counter
 from itertools import groupby
 
 import pytest
+from rich.console import Console
 
-from novum import confirmed
+from novum import confirmed, views
 from novum.audit import Level, check
 from novum.campaign import Asked, Stopped
 from novum.campaign.events import Confirmed, Notice, Step
@@ -357,3 +359,105 @@ def test_check_says_whether_gains_can_be_confirmed_on_unseen_data(bed):
     assert found() is Level.GOOD
     bed.toml(LAB.replace("holdout =", "# holdout ="))
     assert found() is Level.CAUTION
+
+
+# What a person asks for, and who takes it
+
+
+def stopped_in_a_confirmation(bed, asked, trials):
+    """The person asks, and stops it after so many of its trials."""
+    machine = bed.machine([], noisy)
+
+    def stopping(event):
+        if isinstance(event, Step) and event.name == "measured" and len(cells(bed)) >= trials:
+            machine.stop.after_trial.set()
+
+    machine._observers = [stopping]
+    with pytest.raises(Stopped):
+        machine.confirm(asked)
+
+
+def test_asking_again_after_an_interruption_goes_on_and_does_not_begin_another(bed):
+    with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
+    stopped_in_a_confirmation(bed, Asked(pairs=5), 3)
+    bed.machine([], noisy).confirm(Asked(pairs=5))
+    assert [one.reason for one in claims(bed)] == ["asked"]
+    stopped_in_a_confirmation(bed, Asked(pairs=5), 13)
+    bed.machine([], noisy).confirm(Asked(pairs=5, dial={"depth": 6}))
+    assert [one.dial for one in claims(bed)] == [None, None, {"depth": 6}], (
+        "another wish is another"
+    )
+
+
+def test_a_wish_of_another_campaign_is_left_to_it(bed):
+    with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
+    others = bed.ledger.ask("confirm", Asked(pairs=4).body("other"))
+    own = bed.ledger.ask("confirm", Asked(pairs=4).body("t"))
+    bed.run([bed.idea(-2)], noisy)
+    assert bed.ledger.request(others).taken is None
+    assert bed.ledger.request(own).answer == "confirming"
+    assert len(claims(bed)) == 1
+
+
+def test_a_wish_during_the_last_experiment_is_still_taken(bed):
+    def asking(event):
+        if isinstance(event, Step) and event.name == "judged":
+            bed.ledger.ask("confirm", Asked(pairs=4).body("t"))
+
+    with_table(bed, "at_end = false").run([], noisy)
+    bed.run([bed.idea(-1)], noisy, count=1, observers=[asking])
+    assert [one.reason for one in claims(bed)] == ["asked"]
+
+
+@pytest.mark.parametrize(
+    "body", [[], 3, {"pairs": "many"}, {"dial": [6]}, {"dial": {"depth": "x"}}]
+)
+def test_a_wish_that_makes_no_sense_is_answered_and_ends_nothing(bed, body):
+    with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
+    request = bed.ledger.ask("confirm", body)
+    bed.run([bed.idea(-2)], noisy)
+    assert "not understood" in bed.ledger.request(request).answer
+    assert claims(bed) == []
+
+
+def test_more_pairs_than_an_ablation_had_are_run(bed):
+    ablated(bed, prune=False)
+    bed.machine([], noisy).confirm(Asked(pairs=6, ablate=True))
+    assert [one.claim.pairs for one in parts(bed)][-1] == 6
+
+
+def test_a_keep_that_removed_lines_stays_unless_it_surely_costs_more(bed):
+    """Without a price on lines, half of all that changed nothing would be put back in."""
+    bed.toml(LAB.replace("lines_changed = { weight = 0.001 }", "") + "at_end = false")
+    bed.commit("longer", **{"model.py": "width = 8\ndepth = 2\n# a\n# b\n# c\n"})
+    shorter = change("model.py", "# a\n# b\n# c\n", "", "shorter")
+
+    def unlucky(order):
+        gone = "# a" not in (order.tree / "model.py").read_text()
+        luck = (-1) ** order.seed * NOISE + NOISE / 5 if order.split == "holdout" else -0.1
+        return noisy(order) + gone * luck
+
+    bed.run([shorter, bed.idea(-3)], unlucky)
+    assert bed.verdicts() == ["keep"] * 3
+    bed.machine([], unlucky).confirm(Asked(prune=True))
+    assert bed.verdicts() == ["keep"] * 3, "nothing is put back in"
+
+
+def test_status_says_that_a_confirmation_runs_and_of_which_campaign(bed):
+    seen = []
+
+    def looking(event):
+        if isinstance(event, Step) and event.name == "running" and cells(bed):
+            seen.append(views.status_facts(bed.ledger, bed.campaign()))
+
+    with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
+    bed.ledger.start_campaign("other", LAB, {"seconds": 3, "target": None}, "0" * 40, {})
+    with bed.ledger.lock():
+        bed.machine([], noisy, observers=[looking]).confirm(Asked(pairs=4))
+        other = views.status_facts(bed.ledger, bed.ledger.campaign("other"))
+    assert other["state"] == "stopped", "what runs is another campaign"
+    assert seen[2]["state"] == "running"
+    assert (seen[2]["trial"]["confirming"], seen[2]["trial"]["trials"]) == ("asked", 2)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(views.status_view(seen[2]))
+    assert "confirming (asked, 2 trials done) experiment 1: set x to -1" in console.export_text()

@@ -162,7 +162,7 @@ def confirm(
     as_json: bool,
 ) -> None:
     """Run the best again beside the start, on fresh seeds and the holdout: is the gain real?"""
-    from novum import session, views
+    from novum import opening, session, views
     from novum.campaign import Asked
 
     _ledger(lab).close()
@@ -171,7 +171,9 @@ def confirm(
         click.echo("handed to the running campaign, after its present experiment", err=as_json)
     if as_json:
         with closing(_ledger(lab)) as ledger:
-            _print_json(views.confirm_facts(ledger, _campaign(ledger, tag)))
+            campaign = _campaign(ledger, tag) if tag else opening.newest(ledger)
+            assert campaign is not None
+            _print_json(views.confirm_facts(ledger, campaign))
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -195,16 +195,36 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
         if campaign.state == IMPORTED or opening.baseline_failed(ledger, campaign):
             raise UsageError(f"campaign {campaign.tag} has no code that ran, so nothing to confirm")
         if ledger.is_running():
-            ledger.ask("confirm", asdict(asked))
+            if ledger.working_on() != campaign.id:
+                raise UsageError(
+                    f"something else than campaign {campaign.tag} is running in this lab; confirm "
+                    "when it has ended, or end it with: novum stop"
+                )
+            ledger.ask("confirm", asked.body(campaign.tag))
             return False
-        repo, console = Repo(directory), plain_console(aside=aside)
-        with ledger.lock(), _screen(console, None) as screen:
-            machine = opening.assemble(directory, repo, ledger, campaign, [screen], screen.notice)
-            with _signals(machine.stop, screen.notice), suppress(Stopped):
-                machine.confirm(asked)
-        for path in report(directory, ledger, campaign, None):
-            console.print(f"wrote {path}", soft_wrap=True)
+        with ledger.lock():
+            _confirm(directory, ledger, campaign, asked, plain_console(aside=aside))
     return True
+
+
+def _confirm(
+    directory: Path, ledger: Ledger, campaign: Campaign, asked: Asked, console: Console
+) -> None:
+    stopped = False
+    with _screen(console, None) as screen:
+        observers = [ResultsFile(ledger), screen]
+        machine = opening.assemble(
+            directory, Repo(directory), ledger, campaign, observers, screen.notice
+        )
+        with _signals(machine.stop, screen.notice):
+            try:
+                machine.confirm(asked)
+            except Stopped:
+                stopped = True
+    for path in report(directory, ledger, campaign, None):
+        console.print(f"wrote {path}", soft_wrap=True)
+    if stopped:
+        console.print(f"stopped; it goes on with: novum confirm {directory}, and the same options")
 
 
 def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from novum import confirmed
 from novum.judge import average
 from novum.lab import CURVES, parse_lab
-from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome, TrialState
 from novum.standing import Standing
@@ -38,7 +38,7 @@ def score(values: tuple[float, ...]) -> float | None:
 def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
     """The campaign at a glance."""
     standing = Standing.read(ledger, parse_lab(campaign.lab), campaign)
-    running = ledger.is_running()
+    running = _is_worked_on(ledger, campaign)
     worked = ledger.seconds_worked(campaign.id)
     experiments = standing.experiments
     facts: Facts = {
@@ -100,12 +100,25 @@ def confirm_view(facts: Facts) -> RenderableType:
     return Group(*lines) if lines else Text("nothing was kept, so there is nothing to confirm")
 
 
+def _is_worked_on(ledger: Ledger, campaign: Campaign) -> bool:
+    """Whether what is running in the lab is this campaign; one that begins is not known yet."""
+    worked_on = ledger.working_on()
+    return ledger.is_running() and (
+        worked_on == campaign.id or (worked_on is None and campaign.state == "open")
+    )
+
+
 def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
     unfinished = ledger.open_experiment(campaign.id)
+    confirmation = ledger.confirmations.unfinished(campaign.id)
     beat = ledger.heartbeat()
-    if unfinished is None:
+    facts: Facts
+    if unfinished is not None:
+        facts = {"experiment": unfinished.number, "title": unfinished.proposal.title}
+    elif confirmation is not None:
+        facts = _confirming(ledger, campaign, confirmation)
+    else:
         return None
-    facts: Facts = {"experiment": unfinished.number, "title": unfinished.proposal.title}
     if beat is not None and time.time() - beat.at < 30:
         facts |= {
             "phase": beat.phase,
@@ -115,6 +128,21 @@ def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
             "point": dict(beat.point),
         }
     return facts
+
+
+def _confirming(ledger: Ledger, campaign: Campaign, confirmation: Confirmation) -> Facts:
+    trials = ledger.confirmations.trials(confirmation.id)
+    number, title = next(
+        (one.number, one.proposal.title)
+        for one in ledger.experiments(campaign.id)
+        if one.id == confirmation.experiment
+    )
+    return {
+        "experiment": number,
+        "title": title,
+        "confirming": confirmation.reason,
+        "trials": sum(trial.state.counts for trial in trials),
+    }
 
 
 def status_view(facts: Facts) -> RenderableType:
@@ -164,6 +192,9 @@ def status_view(facts: Facts) -> RenderableType:
 
 def _trial_words(trial: Facts, seconds: float) -> str:
     words = f"experiment {trial['experiment']}: {trial['title']}"
+    if "confirming" in trial:
+        done = f"{trial['trials']} trial{'' if trial['trials'] == 1 else 's'} done"
+        words = f"confirming ({trial['confirming']}, {done}) {words}"
     if "phase" in trial:
         clock = f" {trial['clock']:.0f} of {seconds:g} s" if trial["phase"] == "training" else ""
         words += f" ({trial['phase']}{clock}, {trial['memory_mb']:.0f} MB)"

@@ -17,14 +17,15 @@ from novum.campaign.bench import Bench, Job, Stop
 from novum.campaign.case import case_of, commit_message
 from novum.campaign.confirmation import ASKED, END, MILESTONE, Referee
 from novum.campaign.events import Event, Judged, Notice, Observer, Proposed, Started, Step
+from novum.campaign.requests import NOT_UNDERSTOOD, Asked, asked_in, is_for, proposal_in
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
 from novum.judge import Belief, Judge, Next
 from novum.judge.exact import disagreement
 from novum.lab import Lab
-from novum.ledger import Experiment, Ledger, Request, Trial
+from novum.ledger import Confirmation, Experiment, Ledger, Trial
 from novum.patch import Diff, apply_edits, diff
-from novum.records import Edit, Evidence, Outcome, Proposal, TrialState, Verdict
+from novum.records import Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
 from novum.researchers import Researcher
 from novum.runners import Runner
@@ -49,16 +50,6 @@ class Parts:
     judge: Judge
     search: Search
     researcher: Researcher
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the person wants to be confirmed: how precisely, under which dial, of which parts."""
-
-    pairs: int | None = None
-    dial: dict[str, float] | None = None
-    ablate: bool = False
-    prune: bool = False
 
 
 class Machine:
@@ -97,6 +88,7 @@ class Machine:
                     self._tell(Notice(f"the researcher ({name}) has nothing more to propose"))
                     break
                 self._work_on(experiment)
+            self._confirm_requested()
             if self._lab.confirm.at_end and not self._referee.settled:
                 self._referee.work(self._referee.open(END, None, None))
         self._finish()
@@ -107,17 +99,21 @@ class Machine:
             self._recover()
             while (experiment := self._next(None)) is not None:
                 self._work_on(experiment)
+            self._confirm_requested()
 
     def confirm(self, asked: Asked) -> None:
         """Confirm the incumbent, as the person asked."""
         with closing(self._bench):
-            self._recover()
-            self._confirm(asked)
+            self._confirm(asked, self._recover())
+            self._confirm_requested()
 
     # Opening
 
-    def _recover(self) -> None:
-        """Finish the one step that an interruption left open, and see that there is a baseline."""
+    def _recover(self) -> Confirmation | None:
+        """Finish the one step that an interruption left open, and see that there is a baseline.
+
+        If that was a confirmation, it is returned.
+        """
         for request in self._ledger.waiting("stop", "stop-now"):
             self._ledger.answer(request.id, "came when nothing was running")
         self._tell(Started(self._standing))
@@ -136,6 +132,7 @@ class Machine:
         confirmation = self._ledger.confirmations.unfinished(self._campaign.id)
         if confirmation is not None:
             self._referee.work(confirmation)
+        return confirmation
 
     def _measure_baseline(self) -> None:
         unfinished = self._ledger.open_experiment(self._campaign.id)
@@ -184,24 +181,31 @@ class Machine:
 
     def _confirm_in_passing(self, target: int | None) -> None:
         """Between two experiments: what the person asks for, and milestones."""
+        self._confirm_requested()
+        if self._referee.milestone_reached(target):
+            self._referee.work(self._referee.open(MILESTONE, None, None))
+
+    def _confirm_requested(self) -> None:
         for request in self._ledger.waiting("confirm"):
+            if not is_for(request, self._campaign.tag):
+                continue
             try:
-                asked = Asked(**request.body)
-            except TypeError as error:
+                asked = asked_in(request)
+            except NOT_UNDERSTOOD as error:
                 self._ledger.answer(request.id, f"not understood: {error}")
                 continue
             self._ledger.answer(request.id, "confirming")
             self._confirm(asked)
-        if self._referee.milestone_reached(target):
-            self._referee.work(self._referee.open(MILESTONE, None, None))
 
-    def _confirm(self, asked: Asked) -> None:
+    def _confirm(self, asked: Asked, resumed: Confirmation | None = None) -> None:
+        """Do what the person asks, unless what was `resumed` is just that."""
         if self._standing.incumbent.number == 0:
             self._tell(Notice("nothing was kept, so there is nothing to confirm"))
             return
         if asked.ablate or asked.prune:
             self._ablate(asked)
-        self._referee.work(self._referee.open(ASKED, asked.pairs, asked.dial))
+        if resumed is None or not self._referee.answers(resumed, asked.pairs, asked.dial):
+            self._referee.work(self._referee.open(ASKED, asked.pairs, asked.dial))
 
     def _ablate(self, asked: Asked) -> None:
         """Find the parts that do not pay; to prune, take them out as experiments like others."""
@@ -232,8 +236,8 @@ class Machine:
         files = self._repo.files(parent, self._lab.files.editable)
         for request in self._ledger.waiting("proposal"):
             try:
-                wish = _from_person(request)
-            except (KeyError, TypeError, ValueError) as error:
+                wish = proposal_in(request)
+            except NOT_UNDERSTOOD as error:
                 self._ledger.answer(request.id, f"not understood: {error}")
                 self._tell(Notice(f"request {request.id} was not understood: {error}"))
             else:
@@ -407,23 +411,6 @@ def _failure(trial: Trial) -> Verdict:
     outcome = Outcome.INVALID if trial.state is TrialState.INVALID else Outcome.CRASH
     told = trial.state == outcome.value
     return Verdict(outcome, trial.detail if told else f"{trial.state}: {trial.detail}")
-
-
-def _from_person(request: Request) -> Proposal:
-    """The proposal in a request, which any process may have written.
-
-    Raises:
-        KeyError, TypeError, ValueError: if it is none.
-    """
-    body = request.body
-    if not isinstance(body, dict) or not isinstance(body["edits"], list):
-        raise TypeError("a proposal has a title, a hypothesis and a list of edits")
-    edits = tuple(Edit(**edit) for edit in body["edits"])
-    texts = [body["title"], body["hypothesis"], *(edit.replace for edit in edits)]
-    texts += [edit.path for edit in edits] + [edit.search or "" for edit in edits]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("title, hypothesis and edits must be text")
-    return Proposal(body["title"], edits, body["hypothesis"], researcher="person")
 
 
 def _as_text(proposal: Proposal) -> Proposal:

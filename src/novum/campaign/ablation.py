@@ -32,9 +32,13 @@ class Part:
     finding: Finding
 
     def pays(self, line_cost: float) -> bool:
-        """Whether it is worth its lines; what could not be run without it is."""
+        """Whether it is worth its lines; what could not be run without it is.
+
+        A part that removed lines is, unless it is sure to cost more than they are worth.
+        """
         claim = self.finding.claim
-        return claim.pairs == 0 or claim.gain > line_cost * max(self.lines, 0)
+        gain = claim.high if self.lines < 0 else claim.gain
+        return claim.pairs == 0 or gain > line_cost * self.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Ablation:
         arms = {arm: keeps for keeps in groups if (arm := self._arm(keeps)) is not None}
         if not arms:
             return []
-        done = self._done(set(arms))
+        done = self._done(set(arms), pairs or 0)
         if done is None:
             done = self.referee.open_ablation(list(arms), pairs or PAIRS)
             self.referee.work(done)
@@ -105,10 +109,14 @@ class Ablation:
             if (keeps := arms.get(done.plan.arms[finding.arm])) is not None
         ]
 
-    def _done(self, arms: set[Arm]) -> Confirmation | None:
-        """An earlier ablation that holds all of these arms."""
+    def _done(self, arms: set[Arm], pairs: int) -> Confirmation | None:
+        """An earlier ablation that holds all of these arms, with so many pairs at least."""
         past = self.referee.ledger.confirmations.finished(self.standing.campaign.id)
-        found = [one for one in past if one.reason == ABLATION and arms <= set(one.plan.arms)]
+        found = [
+            one
+            for one in past
+            if one.reason == ABLATION and arms <= set(one.plan.arms) and one.plan.pairs >= pairs
+        ]
         return found[-1] if found else None
 
     def _arm(self, keeps: Sequence[Experiment]) -> Arm | None:

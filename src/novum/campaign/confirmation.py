@@ -61,6 +61,17 @@ class Referee:
             most = affordable(self.standing.trials, len(arms), most)
         return self._record(reason, [_arm(one) for one in arms], most, dial)
 
+    def answers(
+        self, confirmation: Confirmation, pairs: int | None, dial: dict[str, float] | None
+    ) -> bool:
+        """Whether this confirmation, which a person asked for, is what would be opened now."""
+        plan = confirmation.plan
+        return (
+            (confirmation.reason, plan.dial) == (ASKED, dial)
+            and confirmation.experiment == self.standing.incumbent.id
+            and plan.pairs >= (pairs or self.standing.lab.confirm.pairs)
+        )
+
     def open_ablation(self, variants: Sequence[Arm], pairs: int) -> Confirmation:
         """Plan the comparison with the incumbent's variants, each without some keeps."""
         arms = [_arm(self.standing.incumbent), *variants]

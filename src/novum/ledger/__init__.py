@@ -21,7 +21,7 @@ from novum.errors import UsageError
 from novum.judge import Belief
 from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding, Plan
 from novum.ledger.explain import explained
-from novum.ledger.lock import hold, is_held
+from novum.ledger.lock import hold, holder, is_held
 from novum.ledger.rows import (
     TRIAL_COLUMNS,
     Campaign,
@@ -190,6 +190,13 @@ class Ledger:
                 (campaign, os.getpid(), now, now),
             )
             return int(cursor.lastrowid or 0)
+
+    def working_on(self) -> int | None:
+        """The id of the campaign that some process works on now; None if there is none."""
+        query = "SELECT campaign FROM session WHERE pid = ? AND started >= ? ORDER BY id DESC"
+        held = holder(self.home / "lock")
+        rows = self._rows(query, *held) if held else []
+        return int(rows[0][0]) if rows else None
 
     def seconds_worked(self, campaign: int) -> float:
         """Wall seconds over all sessions of a campaign."""
@@ -398,18 +405,11 @@ class Ledger:
 
     def beat(self, beat: Heartbeat) -> None:
         """Replace the sign of life of the running trial."""
+        *values, point = astuple(beat)
         with self._write() as db:
             db.execute(
                 "INSERT OR REPLACE INTO pulse VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    beat.trial,
-                    beat.at,
-                    beat.phase,
-                    beat.elapsed,
-                    beat.clock,
-                    beat.memory_mb,
-                    json.dumps(dict(beat.point)),
-                ),
+                (*values, json.dumps(dict(point))),
             )
 
     def heartbeat(self) -> Heartbeat | None:

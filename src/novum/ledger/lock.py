@@ -22,13 +22,13 @@ def hold(path: Path) -> Iterator[None]:
     """
     with path.open("a+") as file:
         if not _taken(file):
-            file.seek(0)
+            pid, _ = _written(path)
             raise UsageError(
-                f"a campaign is already running in this lab (process {file.read().strip()}); "
+                f"a campaign is already running in this lab (process {pid}); "
                 "see `novum status`, end it with `novum stop`"
             )
         file.truncate(0)
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid()} {time.time()}\n")
         file.flush()
         yield
 
@@ -55,3 +55,14 @@ def is_held(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def holder(path: Path) -> tuple[int, float] | None:
+    """The process that holds the lock, and since when; None if nobody does."""
+    return _written(path) if is_held(path) else None
+
+
+def _written(path: Path) -> tuple[int, float]:
+    """What the holder wrote, which it may be about to do."""
+    words = path.read_text().split()
+    return (int(words[0]), float(words[1])) if len(words) == 2 else (0, 0.0)
