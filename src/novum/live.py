@@ -28,7 +28,7 @@ from novum.ledger import Experiment
 from novum.records import Outcome, TrialState
 from novum.runners import Phase, Pulse
 from novum.standing import Standing
-from novum.terminal import duration, harmless
+from novum.terminal import duration, figure, harmless
 from novum.views import COLOURS, curve_line
 
 CURVE_POINTS = 400
@@ -84,8 +84,9 @@ class Tally:
             return "measuring the baseline"
         belief = standing.belief
         return (
-            f"best {standing.lab.metric.name} {belief.mean:.5f} ± {belief.sd:.5f}, "
-            f"gain {standing.gain:+.5f} (as the search believes)"
+            f"best {standing.lab.metric.name} {figure(belief.mean)} ± "
+            f"{figure(belief.sd, belief.mean)}, "
+            f"gain {figure(standing.gain, belief.mean, '+')} (as the search believes)"
         )
 
 
@@ -94,7 +95,7 @@ def verdict_line(experiment: Experiment, standing: Standing) -> Text:
     verdict = experiment.verdict
     assert verdict is not None
     values = verdict.evidence.values
-    score = f"{average(values):.5f}" if values else "-" * 7
+    score = figure(average(values)) if values else "-" * 7
     reason = harmless(verdict.reason).splitlines()[0] if verdict.reason else ""
     return Text.assemble(
         f"{experiment.number:4d} ",
@@ -150,7 +151,7 @@ class PlainLines:
             case TrialEnded(experiment, result) if self._tally.opening(experiment):
                 words = harmless(result.detail) or str(result.state)
                 if result.measurement is not None:
-                    words = f"{result.measurement.metric:.5f}"
+                    words = figure(result.measurement.metric)
                 self._say(f"     baseline run: {words}")
             case Judged(experiment, standing):
                 self._tally.judged(experiment)
@@ -228,7 +229,9 @@ class LivePanel:
             values = self._tally.standing.values(experiment.id)
             measured = state is TrialState.MEASURED and values
             self._console.print(
-                f"     baseline run: {values[-1]:.5f}" if measured else f"     {harmless(detail)}"
+                f"     baseline run: {figure(values[-1])}"
+                if measured
+                else f"     {harmless(detail)}"
             )
 
     def _panel(self) -> RenderableType:

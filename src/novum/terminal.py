@@ -13,6 +13,16 @@ def harmless(text: str) -> str:
     return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def figure(value: float, beside: float | None = None, sign: str = "") -> str:
+    """A score for a column of them: five decimals, or six digits where these would say nothing.
+
+    What stands `beside` it decides, where that is what has to be seen; `sign` is "+" or nothing.
+    """
+    size = abs(value if beside is None else beside)
+    fits = size == 0 or 1e-3 <= size < 1e6
+    return f"{value:{sign}.5f}" if fits else f"{value:{sign}.6g}"
+
+
 def tail(log: bytes, lines: int) -> str:
     """The last lines of a log, harmless."""
     return "\n".join(harmless(log.decode("utf-8", "replace")).rstrip().splitlines()[-lines:])

@@ -16,7 +16,7 @@ from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome, TrialState
 from novum.standing import Standing
-from novum.terminal import duration, harmless, sparkline, tail
+from novum.terminal import duration, figure, harmless, sparkline, tail
 
 Facts = dict[str, Any]
 COLOURS = {
@@ -160,13 +160,13 @@ def status_view(facts: Facts) -> RenderableType:
         best, first = facts["incumbent"], facts["baseline"]
         metric = facts["metric"]
         rows += [
-            ("baseline", f"{metric} {first['mean']:.5f} ± {first['sd']:.5f}"),
+            ("baseline", f"{metric} {_mean_and_sd(first)}"),
             (
                 "incumbent",
-                f"{metric} {best['mean']:.5f} ± {best['sd']:.5f}, experiment "
-                f"{best['experiment']}: {best['title']} ({best['commit'][:7]})",
+                f"{metric} {_mean_and_sd(best)}, experiment {best['experiment']}: "
+                f"{best['title']} ({best['commit'][:7]})",
             ),
-            ("gain", f"{facts['gain']:+.5f}, as the search believes"),
+            ("gain", f"{figure(facts['gain'], best['mean'], '+')}, as the search believes"),
             ("confirmed", facts["confirmed"]["words"] if facts["confirmed"] else "nothing yet"),
         ]
     if rate:
@@ -180,7 +180,8 @@ def status_view(facts: Facts) -> RenderableType:
         )
     if facts["ended_early"]:
         saved = duration(facts["seconds_saved"])
-        rows.append(("ended early", f"{facts['ended_early']} hopeless trials, {saved} saved"))
+        trials = f"hopeless trial{'' if facts['ended_early'] == 1 else 's'}"
+        rows.append(("ended early", f"{facts['ended_early']} {trials}, {saved} saved"))
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if facts["self_reported"]:
@@ -188,6 +189,10 @@ def status_view(facts: Facts) -> RenderableType:
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(harmless(text)))
     return table
+
+
+def _mean_and_sd(belief: Facts) -> str:
+    return f"{figure(belief['mean'])} ± {figure(belief['sd'], belief['mean'])}"
 
 
 def _trial_words(trial: Facts, seconds: float) -> str:
@@ -241,7 +246,7 @@ def log_view(rows: Sequence[Facts], metric: str) -> RenderableType:
         table.add_row(
             str(row["experiment"]),
             Text(outcome or "open", style=style),
-            f"{row['score']:.5f}" if row["score"] is not None else "",
+            figure(row["score"]) if row["score"] is not None else "",
             f"{row['net_lines']:+d}" if row["net_lines"] else "",
             Text(harmless(row["title"])),
             Text(harmless((row["reason"] or "").splitlines()[0] if row["reason"] else "")),
@@ -369,7 +374,7 @@ def keeps_table(ledger: Ledger, campaign: Campaign) -> Table:
         table.add_row(
             str(row["experiment"]),
             Text(harmless(row["title"])),
-            f"{row['score']:.5f}",
+            figure(row["score"]),
             Text(harmless(row["reason"])),
             row["commit"][:7],
         )
