@@ -334,6 +334,17 @@ def test_an_ablation_that_was_made_is_not_made_again(bed):
     assert len(parts(bed)) == before
 
 
+def test_what_could_not_be_taken_out_is_not_taken_out_again(bed):
+    """Greedy does not look at the price of lines, so it keeps what is worth a little less."""
+    with_table(bed, "at_end = false")
+    more = ("model.py", "depth = 2\n", "depth = 1.999\n# a\n# b\n# c\n# d\n# e\n")
+    bed.run([bed.idea(-3), change(*more, "more")], exactly)
+    for _ in range(2):
+        bed.machine([], exactly).confirm(Asked(prune=True))
+    assert bed.verdicts() == ["keep", "keep", "keep", "discard"]
+    assert bed.experiments()[-1].proposal.title == "Take out: more"
+
+
 def test_a_part_that_later_changes_rest_on_is_left_in(bed):
     with_table(bed, "at_end = false")
     first = change("model.py", "width = 8\n", "width = 7\n", "first")

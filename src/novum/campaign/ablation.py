@@ -60,9 +60,14 @@ class Ablation:
         return [*blocks, *self._measured(singles, pairs)]
 
     def proposal(self, part: Part) -> Proposal | None:
-        """An experiment that takes a part out of the present incumbent; None if it cannot go."""
+        """An experiment that takes a part out of the present incumbent.
+
+        None if it cannot go, or if that was tried with this incumbent already.
+        """
         files = self._without(part.keeps)
-        if not files:
+        numbers = ", ".join(str(keep.number) for keep in part.keeps)
+        key = f"{self.standing.incumbent.number} without {numbers}"
+        if not files or key in self.standing.tried:
             return None
         before = self.repo.files(self._commit, self.standing.lab.files.editable)
         titles = ", ".join(keep.proposal.title for keep in part.keeps)
@@ -73,15 +78,20 @@ class Ablation:
             hypothesis=f"Run beside the incumbent, this part gained {gain:.3g} for "
             f"{part.lines} lines: not worth them.",
             kind="simplification",
+            key=key,
             researcher=RESEARCHER,
         )
 
     def _doubted(self, keep: Experiment) -> bool:
-        """Whether the search was not sure that this helps, or could not know its own noise."""
+        """Whether the search was not sure that this helps by more than the price of its lines.
+
+        Some policies do not look at that price, and some do not know their own noise.
+        """
         assert keep.verdict is not None
-        evidence = keep.verdict.evidence
-        blind = evidence.sd == 0 and self.standing.lab.metric.noise != "none"
-        return blind or evidence.probability < DOUBT
+        evidence, lab = keep.verdict.evidence, self.standing.lab
+        blind = evidence.sd == 0 and lab.metric.noise != "none"
+        poor = evidence.effect <= lab.line_cost * keep.diff.net_lines
+        return blind or poor or evidence.probability < DOUBT
 
     @property
     def _commit(self) -> str:
