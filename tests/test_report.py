@@ -360,6 +360,7 @@ def test_numbers_have_the_digits_that_they_deserve() -> None:
     assert spread(9.9741e-10, 1.2e-12) == "9.974e-10 ± 1.2e-12"
     assert signed(0.00411, 0.0012) == "+0.0041 ± 0.0012"
     assert signed(-0.00411, 0.0012) == "-0.0041 ± 0.0012"
+    assert percent(-1e-14) == "0.000 %"
     assert [percent(x) for x in (0.34, 0.021, 0.0034, 0.00034)] == [
         "34 %",
         "2.1 %",

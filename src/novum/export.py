@@ -20,6 +20,7 @@ from novum.repo import HASH
 
 FILE = "results.tsv"
 LONGEST = 500
+LARGE = 1e12  # what is larger is written with an exponent
 SCORED = {Outcome.KEEP, Outcome.DISCARD}
 
 Row = tuple[str, str, str, str, str]
@@ -40,7 +41,7 @@ def results_row(experiment: Experiment, trials: Iterable[Trial]) -> Row:
     assert experiment.verdict is not None
     trials = list(trials)
     value = score(experiment, trials)
-    memory = max((_peak(trial) for trial in trials if trial.split == "validation"), default=0.0)
+    memory = max((_peak(trial) for trial in trials if trial.searched), default=0.0)
     title = one_line(experiment.proposal.title, LONGEST)
     return (
         _short(experiment.commit),
@@ -159,7 +160,7 @@ def own_scores(experiment: Experiment, trials: Iterable[Trial]) -> tuple[float, 
         for trial in trials
         if trial.measurement is not None
         and trial.state is TrialState.MEASURED
-        and trial.split == "validation"
+        and trial.searched
         and trial.experiment == trial.asked_by == experiment.id
     )
 
@@ -208,4 +209,4 @@ def _peak(trial: Trial) -> float:
 
 def _decimal(value: float) -> str:
     """Six decimals as in the original, or six digits where those would lose the number."""
-    return f"{value:.6f}" if abs(value) >= 0.1 or value == 0 else f"{value:.6g}"
+    return f"{value:.6f}" if 0.1 <= abs(value) < LARGE or value == 0 else f"{value:.6g}"

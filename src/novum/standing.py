@@ -103,8 +103,7 @@ class Standing:
         if trial.state is TrialState.HOPELESS:
             self.hopeless += 1
             self.saved += max(0.0, trial.seconds - trial.timing.budget)
-        searched = trial.split == "validation" and trial.cell is None
-        measured = trial.state is TrialState.MEASURED and searched
+        measured = trial.state is TrialState.MEASURED and trial.searched
         if measured and trial.measurement is not None:
             before = self.values(trial.experiment)
             after = (*before, trial.measurement.metric)

@@ -90,16 +90,6 @@ def confirm_facts(ledger: Ledger, campaign: Campaign) -> Facts:
     }
 
 
-def confirm_view(facts: Facts) -> RenderableType:
-    """`confirm_facts` as text."""
-    lines = [
-        Text(harmless(one["words"]), style="bold green" if one["confirmed"] else "default")
-        for one in facts["claims"]
-    ]
-    lines += [Text(harmless(one["words"])) for one in facts["parts"]]
-    return Group(*lines) if lines else Text("nothing was kept, so there is nothing to confirm")
-
-
 def _is_worked_on(ledger: Ledger, campaign: Campaign) -> bool:
     """Whether what is running in the lab is this campaign; one that begins is not known yet."""
     worked_on = ledger.working_on()

@@ -75,6 +75,7 @@ def test_without_noise_a_clear_gain_is_confirmed_at_the_level_of_every_claim():
         for confirmed in range(earlier + 1)
     ]
     assert all(exact(1.0, wanted).confirmed for wanted in levels)
+    assert not exact(1.0, 0.0).confirmed, "an ablation claims nothing"
 
 
 def test_milestones_come_ever_more_rarely():

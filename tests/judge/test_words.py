@@ -1,6 +1,6 @@
 import pytest
 
-from novum.judge.words import decimals, probability, reason
+from novum.judge.words import decimals, number, probability, reason
 from novum.records import Evidence
 
 
@@ -9,6 +9,22 @@ from novum.records import Evidence
 )
 def test_two_digits_of_the_uncertainty_are_shown(uncertainty, digits):
     assert decimals(uncertainty) == digits
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "told"),
+    [
+        (0.99741, 0.0012, "0.9974"),
+        (-123456.7, 200.0, "-123457"),
+        (1.23456e90, 2e88, "1.235e+90"),
+        (-3.4567e-13, 1e-15, "-3.457e-13"),
+        (float("inf"), 1.0, "inf"),
+        (1e300, float("inf"), f"{1e300:.6f}"),
+        (0.0, 1e-15, "0.000000000000"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_uncertainty_supports(value, uncertainty, told):
+    assert number(value, uncertainty) == told
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,7 @@ def _claim(ledger: Ledger) -> Iterator[Finding]:
             continue
         values: dict[int, tuple[float, ...]] = {}
         for trial in ledger.all_trials(campaign.id):
-            searched = trial.split == "validation" and trial.cell is None
-            if trial.measurement is not None and searched:
+            if trial.measurement is not None and trial.searched:
                 known = values.get(trial.experiment, ())
                 values[trial.experiment] = (*known, trial.measurement.metric)
         found = [text for text in map(disagreement, values.values()) if text]

@@ -81,14 +81,9 @@ def _unselected(incumbent: Experiment, trials: Sequence[Trial]) -> tuple[float, 
         trial.measurement.metric
         for trial in trials
         if trial.measurement is not None
-        and _searched(trial)
+        and trial.searched
         and (incumbent.number == 0 or trial.asked_by != incumbent.id)
     )
-
-
-def _searched(trial: Trial) -> bool:
-    """Whether a trial is the search's own; what confirms a claim may not steer the search."""
-    return trial.split == "validation" and trial.cell is None
 
 
 def _arms(trials: Sequence[Trial]) -> Arms | None:
@@ -96,7 +91,7 @@ def _arms(trials: Sequence[Trial]) -> Arms | None:
     counted = [
         arms_of(trial.measurement)
         for trial in trials
-        if trial.measurement is not None and _searched(trial)
+        if trial.measurement is not None and trial.searched
     ]
     return reduce(add, counted) if counted else None
 

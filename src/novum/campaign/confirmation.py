@@ -191,7 +191,7 @@ class Referee:
         items = [(self._items(a), self._items(b)) for a, b in _pairs(trials, arm)]
         split = mean_split_error(items)
         if standing.lab.metric.noise == "none" and differences:
-            return exact(average(tuple(differences)), wanted or 1.0, split)
+            return exact(average(tuple(differences)), wanted, split)
         return claim(differences, wanted, split)
 
     def _items(self, trial: Trial) -> Items:

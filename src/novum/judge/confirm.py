@@ -69,8 +69,9 @@ def exact(difference: float, level: float, split: float | None = None) -> Claim:
     """The claim of a metric without noise: one pair decides, but for the luck of the split."""
     normal = NormalDist()
     reach = normal.inv_cdf((1 + LEVEL) / 2) * (split or 0.0)
-    clear = difference > normal.inv_cdf(1 - level) * (split or 0.0) if level < 1 else difference > 0
+    margin = normal.inv_cdf(1 - level) * (split or 0.0) if 0 < level < 1 else 0.0
     # The next number above: the quotient may be rounded down, and then not reach the level.
+    clear = level > 0 and difference > margin
     strength = math.nextafter(1 / level, math.inf) if clear else 0.0
     return Claim(1, difference, difference - reach, difference + reach, strength, level, split)
 

@@ -4,6 +4,8 @@ import math
 
 from novum.records import Evidence
 
+SMALLEST, LARGEST = 1e-11, 1e12  # an uncertainty, and a number: beyond them there are exponents
+
 
 def decimals(uncertainty: float) -> int:
     """Digits after the point, so that two digits of the uncertainty are shown."""
@@ -14,7 +16,18 @@ def decimals(uncertainty: float) -> int:
 
 def number(value: float, uncertainty: float) -> str:
     """A number with the digits that its uncertainty supports; all of them if it is exact."""
-    return f"{value:.{decimals(uncertainty)}f}" if uncertainty > 0 else f"{value:.6g}"
+    if uncertainty <= 0:
+        return f"{value:.6g}"
+    extreme = uncertainty < SMALLEST or abs(value) >= LARGEST
+    if extreme and value != 0 and math.isfinite(value) and math.isfinite(uncertainty):
+        return with_exponent(value, uncertainty)
+    return f"{value:.{decimals(uncertainty)}f}"
+
+
+def with_exponent(value: float, uncertainty: float) -> str:
+    """The same of a number that is not zero, whose decimals would be zeros, or too many."""
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(uncertainty)) + 2
+    return f"{value:.{min(max(digits, 1), 17)}g}"
 
 
 def probability(value: float) -> str:

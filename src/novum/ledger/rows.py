@@ -66,6 +66,11 @@ class Trial:
     peak_memory_mb: float
     cell: Cell | None = None
 
+    @property
+    def searched(self) -> bool:
+        """Whether this is the search's own; what confirms a claim may not steer the search."""
+        return self.split == "validation" and self.cell is None
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:

@@ -1,11 +1,10 @@
 """Words and numbers of the report, and text from outside made safe for Markdown."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
 from novum.export import one_line
-from novum.judge.words import decimals, number
+from novum.judge.words import decimals, number, with_exponent
 
 FINEST = 9  # digits after the point; what needs more is written with an exponent
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$])|((?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -39,10 +38,8 @@ def _row(cells: Sequence[str]) -> str:
 
 def rounded(value: float, sd: float) -> str:
     """A value with the digits that its uncertainty supports; all of them if it has none."""
-    if sd <= 0 or value == 0 or decimals(sd) <= FINEST:
-        return number(value, sd)
-    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(sd)) + 2
-    return f"{value:.{max(digits, 1)}g}"
+    fits = sd <= 0 or value == 0 or decimals(sd) <= FINEST
+    return number(value, sd) if fits else with_exponent(value, sd)
 
 
 def spread(value: float, sd: float) -> str:
@@ -65,7 +62,7 @@ def percent(share: float) -> str:
     """A share as a percentage with two digits: 2.1 %, 0.034 %."""
     size = abs(share) * 100
     digits = 0 if size >= 10 else 1 if size >= 1 else 2 if size >= 0.1 else 3
-    return f"{share * 100:.{digits}f} %"
+    return f"{round(share * 100, digits) + 0.0:.{digits}f} %"  # never -0 %
 
 
 def duration(seconds: float) -> str:
