@@ -395,9 +395,19 @@ def test_confirm_refuses_what_makes_no_sense_before_anything_runs(lab):
     before = json.loads(novum("status", lab, "--json"))["trials"]
     assert "the dial of this lab is: none" in novum("confirm", lab, "--dial", "depth=4", status=2)
     assert "NAME=NUMBER" in novum("confirm", lab, "--dial", "depth", status=2)
+    assert "NAME=NUMBER" in novum("confirm", lab, "--dial", "depth=nan", status=2)
     assert "4<=x<=200" in novum("confirm", lab, "--pairs", "1", status=2)
     assert "no campaign u, so" in novum("confirm", lab, "--tag", "u", status=2)
     assert json.loads(novum("status", lab, "--json"))["trials"] == before
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e300"])
+def test_what_is_no_number_is_refused_before_anything_is_written(lab, number):
+    refused = "is not a number below 1e100"
+    assert refused in novum("run", lab, "--seconds", number, status=2)
+    assert refused in novum("check", lab, "--deep", "--seconds", number, status=2)
+    assert refused in novum("audit", lab, "--noise", number, status=2)
+    assert not (lab / ".novum").exists()
 
 
 def test_pruning_writes_its_experiments_into_the_table_of_results(lab):

@@ -4,6 +4,7 @@ Rooms are imported inside the commands, so that `novum --help` starts at once.
 """
 
 import json
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
     from novum.ledger import Campaign, Experiment, Ledger
     from novum.opening import Wish
 
+
+class _Positive(click.FloatRange):
+    """A finite number above zero; a plain range lets "nan" and "inf" pass."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not number < 1e100:
+            self.fail(f"{value} is not a number below 1e100.", param, ctx)
+        return number
+
+
+POSITIVE = _Positive()
 LAB = click.argument(
     "lab", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
 )
@@ -84,9 +102,7 @@ def new(template: str, directory: Path, dial: str | None, corpus: str | None) ->
 @click.option("--runs", type=click.IntRange(min=2), help="Deep: runs of the baseline (5).")
 @click.option("--ideas", type=click.IntRange(min=0), help="Deep: ideas of the backlog (8).")
 @click.option("--budgets", help="Deep: shorter budgets in seconds, such as 60,150.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Deep: budget of a trial."
-)
+@click.option("--seconds", type=POSITIVE, help="Deep: budget of a trial.")
 @click.option("--fresh", is_flag=True, help="Deep: forget the runs that were made before.")
 @JSON
 def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
@@ -113,7 +129,7 @@ def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa:
 @LAB
 @EXPERIMENTS
 @click.option("--tag", help="Name of the campaign: its branch is autoresearch/TAG.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Budget of a trial.")
+@click.option("--seconds", type=POSITIVE, help="Budget of a trial.")
 @click.option("--researcher", help="Who proposes; the lab's own choice if not given.")
 def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
@@ -253,7 +269,7 @@ def report(lab: Path, tag: str | None, out: Path | None) -> None:
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--noise", type=click.FloatRange(min=0, min_open=True), help="SD of one run.")
+@click.option("--noise", type=POSITIVE, help="SD of one run.")
 @METRIC
 @DIRECTION
 @click.option("--out", type=click.Path(path_type=Path), help="Write audit.png and audit.json here.")
@@ -379,8 +395,11 @@ def _dial(text: str) -> dict[str, float]:
     """`depth=6` as a value of the dial."""
     name, _, value = text.partition("=")
     try:
-        return {name: int(value) if value.isdigit() else float(value)}
-    except ValueError:
+        number = int(value) if value.isdigit() else float(value)
+        if not math.isfinite(number):
+            raise ValueError
+        return {name: number}
+    except (ValueError, OverflowError):
         raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
 
 

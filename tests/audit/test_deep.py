@@ -195,6 +195,15 @@ def test_a_confined_trial_reaches_nothing(lab):
     assert lab.git("status", "--porcelain") == ""
 
 
+@pytest.mark.skipif(detect().tool == "none", reason="no sandbox here")
+def test_it_says_the_same_from_inside_the_lab(lab, monkeypatch):
+    monkeypatch.chdir(lab.path)
+    command = [sys.executable, "-m", "novum", "check", "--deep", "--json", "--ideas", "0"]
+    done = subprocess.run([*command, "--runs", "2"], capture_output=True, text=True, timeout=120)
+    found = levels(json.loads(done.stdout))
+    assert (found["ledger"], found["your lab"]) == ({"good"}, {"good"})
+
+
 def test_without_a_sandbox_what_is_in_reach_is_told_and_the_status_is_1(lab):
     lab.toml(LAB + '\n[sandbox]\nmode = "none"\n')
     found = report(lab, "--runs", "2", "--ideas", "0", status=1)

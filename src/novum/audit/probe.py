@@ -38,6 +38,7 @@ def probe(
     Raises:
         OSError: if the disk does not take its files.
     """
+    directory = directory.resolve()  # the probe is somewhere else
     order = slot.order(Task(commit, {}, 0, SECONDS))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         targets = _targets(lab, repo, commit, directory, order)
