@@ -233,6 +233,21 @@ def test_an_incumbent_that_crashes_on_fresh_seeds_is_not_confirmed(bed):
     assert len(cells(bed)) <= 6
 
 
+def test_a_pair_of_which_both_runs_fail_is_one_lost_pair(bed):
+    blocks = []
+
+    def fragile(order):
+        if order.split == "validation":
+            return noisy(order)
+        blocks.append(order.seed)
+        return TrialResult(TrialState.CRASH, detail="no") if len(blocks) <= 4 else noisy(order)
+
+    with_table(bed).run([bed.idea(-1)], fragile)
+    (claim,) = claims(bed)
+    assert claim.claim.pairs == 4, "after two lost pairs"
+    assert "no" in claim.detail
+
+
 def test_another_dial_reaches_the_trials_and_the_claim(bed):
     measure = Watched(noisy)
     with_table(bed, "at_end = false").run([bed.idea(-1)], measure)
@@ -345,14 +360,17 @@ def test_what_could_not_be_taken_out_is_not_taken_out_again(bed):
     assert bed.experiments()[-1].proposal.title == "Take out: more"
 
 
-def test_a_part_that_later_changes_rest_on_is_left_in(bed):
-    with_table(bed, "at_end = false")
+def test_a_part_that_later_changes_rest_on_is_left_in_and_the_rest_of_its_block_looked_at(bed):
+    bed.toml(LAB.replace("baseline_runs = 1", "baseline_runs = 3") + "at_end = false")
     first = change("model.py", "width = 8\n", "width = 7\n", "first")
-    second = change("model.py", "width = 7\n", "width = 5\n", "second")
-    third = change("train.py", "x = 0\n", "x = -1\n", "third")
+    second = change("train.py", "x = 0\n", "x = -1\n", "second")
+    third = change("model.py", "width = 7\n", "width = 5\n", "third")
     bed.run([first, second, third], noisy)
     bed.machine([], noisy).confirm(Asked(ablate=True))
-    assert (1,) not in {one.without for one in parts(bed)}
+    assert {one.without for one in parts(bed)} == {(2,), (3,)}
+    said = [one.text for one in bed.told(Notice)]
+    assert any("keeps 1, 2 cannot be taken out alone" in text for text in said)
+    assert any("keep 1 cannot be taken out alone" in text for text in said)
     assert bed.verdicts() == ["keep"] * 4
 
 

@@ -1,9 +1,9 @@
 """Ablation: which keeps are not worth their lines, seen from what the incumbent is without them.
 
 By blocks first: the keeps in consecutive blocks of about the square root of their number. Then
-one by one, where it may pay: the members of a block that does not pay as a whole, and those
-that the search itself doubted. A part that cannot be taken out alone, because later changes rest
-on it, is left in.
+one by one, where it may pay: the members of a block that does not pay as a whole, or cannot be
+taken out as a whole, and those that the search itself doubted. A part that cannot be taken out
+alone, because later changes rest on it, is left in.
 """
 
 import math
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from novum.campaign.confirmation import Referee
+from novum.campaign.events import Notice
 from novum.ledger import Arm, Confirmation, Experiment, Finding
 from novum.ledger.confirmations import ABLATION
 from novum.patch import diff, edits_between
@@ -55,7 +56,8 @@ class Ablation:
         cost = self.standing.lab.line_cost
         blocks = self._measured(_blocks(keeps), pairs)
         known = {part.keeps for part in blocks}
-        poor = {keep.id for part in blocks if not part.pays(cost) for keep in part.keeps}
+        good = {keep.id for part in blocks if part.pays(cost) for keep in part.keeps}
+        poor = {keep.id for keep in keeps} - good
         singles = [(k,) for k in keeps if (k,) not in known and (k.id in poor or self._doubted(k))]
         return [*blocks, *self._measured(singles, pairs)]
 
@@ -107,6 +109,10 @@ class Ablation:
     def _measured(self, groups: Sequence[tuple[Experiment, ...]], pairs: int | None) -> list[Part]:
         """Run the incumbent without each of the groups; what was measured before is used."""
         arms = {arm: keeps for keeps in groups if (arm := self._arm(keeps)) is not None}
+        for left in (group for group in groups if group not in arms.values()):
+            numbers = ", ".join(str(keep.number) for keep in left)
+            words = f"keep{'' if len(left) == 1 else 's'} {numbers} cannot be taken out alone: "
+            self.referee.tell(Notice(f"{words}later changes rest on what they did"))
         if not arms:
             return []
         done = self._done(set(arms), pairs or 0)

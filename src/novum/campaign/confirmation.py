@@ -178,7 +178,7 @@ class Referee:
             found = self._claim(trials, number, wanted)
             outcomes.append(found.confirmed)
             void = _void(trials, number)
-            detail = void[-1] if void else ""
+            detail = list(void.values())[-1] if void else ""
             findings.append(Finding(number, found, self._believed(confirmation, arm), detail))
         return findings
 
@@ -232,13 +232,14 @@ def _score(trial: Trial) -> float:
     return trial.measurement.metric
 
 
-def _void(trials: Sequence[Trial], arm: int) -> list[str]:
-    """Why pairs of an arm failed: what ended without a score, of it or of the incumbent."""
-    return [
-        f"{'the incumbent' if trial.cell.arm == 0 else 'what it is compared with'} failed with "
-        f"seed {trial.seed}: {trial.detail or trial.state}"
+def _void(trials: Sequence[Trial], arm: int) -> dict[int, str]:
+    """Why pairs of an arm failed, by block: what ended without a score, of it or the incumbent."""
+    who = {0: "the incumbent", arm: "what it is compared with"}
+    return {
+        trial.cell.block: f"{who[trial.cell.arm]} failed with seed {trial.seed}: "
+        f"{trial.detail or trial.state}"
         for trial in trials
         if trial.cell is not None
-        and trial.cell.arm in {0, arm}
+        and trial.cell.arm in who
         and trial.state is not TrialState.MEASURED
-    ]
+    }
