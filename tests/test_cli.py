@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from novum.ledger import Ledger
+
 NOVUM = [sys.executable, "-m", "novum"]
 LAB = """[lab]
 name = "tiny"
@@ -364,6 +366,12 @@ def test_a_ledger_from_a_newer_version(lab):
     with closing(sqlite3.connect(lab / ".novum" / "ledger.db")) as db:
         db.execute("PRAGMA user_version = 99")
     assert "newer Novum" in novum("status", lab, status=1)
+
+
+def test_a_ledger_without_a_campaign_such_as_a_deep_check_leaves(lab):
+    Ledger(lab).close()
+    assert "no campaign has run here yet; start one" in novum("status", lab, status=2)
+    assert "no campaign u here; campaigns: none yet" in novum("log", lab, "--tag", "u", status=2)
 
 
 def test_completion_scripts(tmp_path):

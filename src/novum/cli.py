@@ -418,8 +418,10 @@ def _ledger(lab: Path) -> "Ledger":
 def _campaign(ledger: "Ledger", tag: str | None) -> "Campaign":
     campaign = ledger.campaign(tag)
     if campaign is None:
+        if tag is None:
+            raise UsageError("no campaign has run here yet; start one: novum run")
         known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none yet"
-        raise UsageError(f"there is no campaign {tag or ''} here; campaigns: {known}")
+        raise UsageError(f"there is no campaign {tag} here; campaigns: {known}")
     return campaign
 
 
