@@ -397,6 +397,16 @@ def test_confirm_runs_the_best_beside_the_start_and_says_what_holds(lab):
     assert "beside the start" in again.stderr
 
 
+def test_what_proposes_nothing_needs_no_ideas(lab):
+    novum("run", lab, "--tag", "t")
+    (lab / "ideas.toml").unlink()
+    git(lab, "commit", "-q", "-a", "-m", "the ideas are used up")
+    assert "confirmed, +2" in novum("confirm", lab)
+    git(lab, "merge", "-q", "autoresearch/t")
+    (lab / "x.txt").write_text("2.00 0\n")
+    assert "experiment 4" in novum("try", lab, "-m", "lower still")
+
+
 def test_confirm_refuses_what_makes_no_sense_before_anything_runs(lab):
     assert "no campaign has run" in novum("confirm", lab, status=2)
     novum("run", lab, "--tag", "t", "-n", "1")

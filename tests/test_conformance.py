@@ -11,6 +11,7 @@ from novum.errors import UsageError
 from novum.lab import parse_lab
 from novum.records import Edit, Proposal
 from novum.researchers.backlog import Backlog
+from novum.researchers.null import Null
 from novum.runners.local import LocalRunner
 from novum.sandbox import NONE, detect
 from novum.testing import InstantRunner, ScriptedResearcher, check_researcher, check_runner
@@ -27,6 +28,10 @@ def briefing():
 def test_the_backlog_of_the_gpt_lab_conforms(briefing):
     proposals = check_researcher(lambda: Backlog.for_lab(briefing.lab, GPT), briefing)
     assert len(proposals) >= 30
+
+
+def test_nobody_conforms(briefing):
+    assert check_researcher(lambda: Null.for_lab(briefing.lab, GPT), briefing) == []
 
 
 def test_the_scripted_researcher_conforms(briefing):

@@ -23,6 +23,7 @@ from novum.sandbox import search_path
 from novum.standing import Standing
 from novum.worktree import Worktree
 
+NULL = "novum.researchers.null:Null"
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
@@ -210,10 +211,13 @@ def assemble(
     campaign: Campaign,
     observers: Sequence[Observer],
     say: Callable[[str], None],
+    *,
+    proposes: bool = True,
 ) -> Machine:
-    """The machine for a campaign, with its data prepared."""
+    """The machine for a campaign, with its data prepared; its researcher only if it `proposes`."""
     lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
-    parts = parts_for(lab, dict(campaign.settings), directory)
+    settings = dict(campaign.settings)
+    parts = parts_for(lab, settings if proposes else settings | {"researcher": NULL}, directory)
     dataset = _dataset(lab, repo, ledger, campaign, say)
     standing = Standing.read(ledger, lab, campaign)
     return Machine(ledger, repo, standing, parts, dataset, observers)

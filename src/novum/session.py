@@ -145,6 +145,7 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
             campaign,
             [ResultsFile(ledger), screen],
             screen.notice,
+            proposes=False,
         )
         with _signals(machine.stop, screen.notice):
             try:
@@ -214,7 +215,7 @@ def _confirm(
     with _screen(console, None) as screen:
         observers = [ResultsFile(ledger), screen]
         machine = opening.assemble(
-            directory, Repo(directory), ledger, campaign, observers, screen.notice
+            directory, Repo(directory), ledger, campaign, observers, screen.notice, proposes=False
         )
         with _signals(machine.stop, screen.notice):
             try:

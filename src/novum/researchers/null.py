@@ -1,0 +1,23 @@
+"""Nobody proposes: for work on what is there already, and for campaigns of a person's own edits."""
+
+from pathlib import Path
+from typing import Self
+
+from novum.briefing import Briefing
+from novum.lab import Lab
+from novum.records import Proposal
+
+
+class Null:
+    """Has no ideas."""
+
+    name = "null"
+
+    @classmethod
+    def for_lab(cls, lab: Lab, directory: Path) -> Self:
+        """It needs nothing of the lab."""
+        return cls()
+
+    def propose(self, briefing: Briefing) -> Proposal | None:
+        """Nothing."""
+        return None
