@@ -28,13 +28,16 @@ histories = st.lists(
 noises = st.integers(0, 40).map(lambda degrees: known_noise(SIGMA, degrees))
 beliefs = st.floats(0, 3).map(lambda part: Belief(1.0, part * SIGMA))
 
+# Nothing, or something: a square of what is smaller still underflows in one unit, not in another.
+min_effects = st.just(0.0) | st.floats(1e-9, 3)
+
 
 @st.composite
 def cases(draw, max_runs=3, least_min_effect=0.0):
     runs = draw(st.integers(1, max_runs))
     rules = Rules(
         minimize=draw(st.booleans()),
-        min_effect=draw(st.floats(least_min_effect, 3)) * SIGMA,
+        min_effect=draw(min_effects.filter(lambda part: part >= least_min_effect)) * SIGMA,
         line_cost=draw(st.sampled_from([0.0, 0.01 * SIGMA])),
         max_runs=max_runs,
     )
@@ -476,6 +479,14 @@ def test_a_simulated_campaign_is_determined_by_its_seed():
     other.milliseconds = one.milliseconds
     assert one == other
     assert 60 <= one.runs < 60 + 6 + 6
+
+
+def test_a_noise_next_to_nothing_beside_what_is_believed_overflows_nothing():
+    """Found by the property test: a guessed noise of 1e-162, and a belief that is not so sharp."""
+    rules = Rules(minimize=False, min_effect=1.8e-162, max_runs=3)
+    case = case_of(1.0, rules=rules, incumbent=Belief(1.0, SIGMA), noise=Noise())
+    ruling = BeliefJudge().consider(case)
+    assert math.isfinite(ruling.evidence.probability)
 
 
 # Luck of the split

@@ -174,7 +174,7 @@ class BeliefJudge:
         effects, bar = effects.likely(), view.required
 
         def keeps(observed: float) -> bool:
-            bells = [math.exp(-(((observed - p) / error) ** 2) / 2) for p in effects.points]
+            bells = [_bell((observed - p) / error) for p in effects.points]
             possible = sum(map(mul, bells, effects.masses)) > 0
             return possible and self._keeps(effects.seen(bells), view)
 
@@ -184,6 +184,11 @@ class BeliefJudge:
             mass * (p - bar) * math.erfc((point - p) / reach) / 2
             for p, mass in zip(effects.points, effects.masses, strict=True)
         )
+
+
+def _bell(z: float) -> float:
+    """The normal density, up to its constant; a power would fail where a product is infinite."""
+    return math.exp(-z * z / 2)
 
 
 def _turn(keeps: Callable[[float], bool], low: float, high: float) -> float:
