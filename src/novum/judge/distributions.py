@@ -34,10 +34,9 @@ def student(share: float, degrees: int) -> float:
 
 def log_student(t: float, degrees: int) -> float:
     """The logarithm of Student's cumulative distribution, for whole degrees of freedom."""
-    upper = _beyond(abs(t), degrees)
     if t >= 0:
-        return math.log1p(-upper)
-    return math.log(upper) if upper > 0 else -math.inf
+        return math.log1p(-_beyond(t, degrees))
+    return _log_beta(degrees / 2, 0.5, degrees / (degrees + t * t)) - math.log(2)
 
 
 def _beyond(t: float, degrees: int) -> float:
@@ -85,9 +84,18 @@ def _beta(first: float, second: float, share: float) -> float:
         return float(share >= 1)
     if share > (first + 1) / (first + second + 2):
         return 1 - _beta(second, first, 1 - share)
+    return math.exp(_log_beta(first, second, share))
+
+
+def _log_beta(first: float, second: float, share: float) -> float:
+    """Its logarithm, sharp where it is next to nothing."""
+    if share <= 0 or share >= 1:
+        return 0.0 if share >= 1 else -math.inf
+    if share > (first + 1) / (first + second + 2):
+        return math.log1p(-_beta(second, first, 1 - share))
     log_front = math.lgamma(first + second) - math.lgamma(first) - math.lgamma(second)
     log_front += first * math.log(share) + second * math.log1p(-share)
-    return math.exp(log_front) * _fraction(first, second, share) / first
+    return log_front + math.log(_fraction(first, second, share) / first)
 
 
 def _fraction(first: float, second: float, share: float) -> float:
