@@ -19,7 +19,8 @@ from threading import Event
 
 from novum import labs, place
 from novum.dataset import prepared
-from novum.lab import BudgetTable, Lab, read_lab
+from novum.lab import Lab, read_lab
+from novum.lab.tables import BudgetTable
 from novum.records import TrialResult
 from novum.repo import Repo
 from novum.runners import Order

@@ -30,6 +30,7 @@ from novum.lab import Lab, parse_lab
 from novum.ledger import Ledger
 from novum.records import Edit, Proposal
 from novum.repo import Repo
+from novum.researchers import Desk
 from novum.runners.local import LocalRunner
 from novum.sandbox import detect
 from novum.search import Greedy
@@ -57,13 +58,14 @@ class Counter:
     """Proposes a new text for `idea.txt` without end; the scores never improve."""
 
     name = "counter"
+    instant = True
 
     @classmethod
-    def for_lab(cls, lab: Lab, directory: Path) -> "Counter":
+    def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> "Counter":
         """A counter."""
         return cls()
 
-    def propose(self, briefing: Briefing) -> Proposal:
+    def propose(self, briefing: Briefing, desk: Desk) -> Proposal:
         """The next number."""
         number = len(briefing.tried) + 1
         edit = Edit("idea.txt", None, f"{number:06d}\n")

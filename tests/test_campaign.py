@@ -810,19 +810,19 @@ def request_of(idea: Proposal) -> dict[str, object]:
 def test_the_persons_idea_comes_first_and_is_recorded_once(bed):
     def ask(event):
         if isinstance(event, Judged) and event.experiment.number == 1:
-            bed.another_ledger().ask("proposal", request_of(bed.idea(-5)))
+            bed.another_ledger().requests.ask("proposal", request_of(bed.idea(-5)))
 
     bed.run([bed.idea(-1), bed.idea(-2), bed.idea(-3)], observers=[ask])
     titles = [experiment.proposal.title for experiment in bed.experiments()]
     assert titles == ["baseline"] + [f"set x to {value}" for value in (-1, -5, -2, -3)]
     assert bed.experiments()[2].proposal.researcher == "person"
     assert bed.experiments()[2].proposal.hypothesis == "I think so"
-    assert bed.ledger.waiting("proposal") == []
+    assert bed.ledger.requests.waiting("proposal") == []
 
 
 def test_an_interruption_neither_loses_nor_repeats_the_persons_idea(bed):
     for value in (-5, -6):
-        bed.ledger.ask("proposal", request_of(bed.idea(value)))
+        bed.ledger.requests.ask("proposal", request_of(bed.idea(value)))
     for count in (2, 1, 1):
         with pytest.raises(Power):
             bed.run([bed.idea(-1)], observers=[dying_at("proposed", count)])
@@ -832,16 +832,16 @@ def test_an_interruption_neither_loses_nor_repeats_the_persons_idea(bed):
 
 
 def test_only_the_persons_ideas_are_tried_when_that_is_asked_for(bed):
-    bed.ledger.ask("proposal", request_of(bed.idea(-5)))
+    bed.ledger.requests.ask("proposal", request_of(bed.idea(-5)))
     bed.machine([bed.idea(-1)]).run_requests()
     assert [e.proposal.title for e in bed.experiments()] == ["baseline", "set x to -5"]
 
 
 def test_an_idea_of_the_persons_that_does_not_apply_is_told(bed):
-    request = bed.ledger.ask("proposal", request_of(not_applying()))
+    request = bed.ledger.requests.ask("proposal", request_of(not_applying()))
     bed.run([])
     assert bed.verdicts() == ["keep", "invalid"]
-    assert bed.ledger.request(request).answer == "experiment 1"
+    assert bed.ledger.requests.get(request).answer == "experiment 1"
 
 
 POISON = {
@@ -858,9 +858,9 @@ POISON = {
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
 def test_a_request_that_is_not_sound_is_answered_and_does_not_stop_the_campaign(bed, body):
-    request = bed.ledger.ask("proposal", body)
+    request = bed.ledger.requests.ask("proposal", body)
     bed.run([bed.idea(-1)])
-    assert bed.ledger.request(request).answer
+    assert bed.ledger.requests.get(request).answer
     assert bed.verdicts()[-1] == "keep"
 
 
@@ -916,12 +916,12 @@ class Endless:
 def test_a_stop_after_the_trial_lets_it_end_and_starts_no_other(bed):
     def ask(event):
         if isinstance(event, TrialStarted) and event.experiment.number == 1:
-            bed.another_ledger().ask("stop", {})
+            bed.another_ledger().requests.ask("stop", {})
 
     with pytest.raises(Stopped):
         bed.run([bed.idea(-1), bed.idea(-2)], observers=[ask])
     assert bed.verdicts() == ["keep", "keep"]
-    assert (bed.campaign().state, bed.ledger.waiting("stop")) == ("open", [])
+    assert (bed.campaign().state, bed.ledger.requests.waiting("stop")) == ("open", [])
     bed.run([bed.idea(-1), bed.idea(-2)])
     assert bed.verdicts() == ["keep"] * 3
 
@@ -929,7 +929,7 @@ def test_a_stop_after_the_trial_lets_it_end_and_starts_no_other(bed):
 def test_a_stop_now_ends_the_trial_and_it_is_run_again_later(bed):
     def ask(event):
         if isinstance(event, TrialStarted) and event.experiment.number == 1:
-            bed.another_ledger().ask("stop-now", {})
+            bed.another_ledger().requests.ask("stop-now", {})
 
     began = time.monotonic()
     with pytest.raises(Stopped):
@@ -959,10 +959,10 @@ def test_a_stop_from_within_the_process_is_heeded_between_replicates(bed):
 
 
 def test_a_stop_that_came_when_nothing_was_running_stops_nothing(bed):
-    request = bed.ledger.ask("stop", {})
+    request = bed.ledger.requests.ask("stop", {})
     bed.run([bed.idea(-1)])
     assert bed.verdicts() == ["keep", "keep"]
-    assert bed.ledger.request(request).answer == "came when nothing was running"
+    assert bed.ledger.requests.get(request).answer == "came when nothing was running"
 
 
 def test_a_running_trial_gives_signs_of_life(bed):
@@ -1025,7 +1025,7 @@ def test_a_lab_on_a_full_disk_goes_on_when_there_is_space_again(small_disk, bed)
 def test_the_case_of_a_judge_is_made_of_the_ledger_alone(bed):
     judge = Scripted(Next.CANDIDATE, Outcome.KEEP)
     bed.run([bed.idea(-1)], judge=judge)
-    bed.ledger.ask("proposal", request_of(bed.idea(-3)))
+    bed.ledger.requests.ask("proposal", request_of(bed.idea(-3)))
     with pytest.raises(Power):
         bed.run([], judge=Scripted(), observers=[dying_at("measured", 1)])
     standing = Standing.read(bed.ledger, bed.lab, bed.campaign())

@@ -282,12 +282,12 @@ def test_without_noise_one_pair_decides(bed):
 def test_a_running_campaign_confirms_when_it_is_asked(bed):
     with_table(bed, "at_end = false")
     bed.run([bed.idea(-1)], noisy)
-    request = bed.ledger.ask("confirm", {"pairs": 4})
-    nonsense = bed.ledger.ask("confirm", {"pears": 4})
+    request = bed.ledger.requests.ask("confirm", {"pairs": 4})
+    nonsense = bed.ledger.requests.ask("confirm", {"pears": 4})
     bed.run([bed.idea(-1), bed.idea(-2)], noisy)
     assert [one.reason for one in claims(bed)] == ["asked"]
-    assert bed.ledger.request(request).answer == "confirming"
-    assert "not understood" in bed.ledger.request(nonsense).answer
+    assert bed.ledger.requests.get(request).answer == "confirming"
+    assert "not understood" in bed.ledger.requests.get(nonsense).answer
 
 
 # Ablation
@@ -420,18 +420,18 @@ def test_asking_again_after_an_interruption_goes_on_and_does_not_begin_another(b
 
 def test_a_wish_of_another_campaign_is_left_to_it(bed):
     with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
-    others = bed.ledger.ask("confirm", Asked(pairs=4).body("other"))
-    own = bed.ledger.ask("confirm", Asked(pairs=4).body("t"))
+    others = bed.ledger.requests.ask("confirm", Asked(pairs=4).body("other"))
+    own = bed.ledger.requests.ask("confirm", Asked(pairs=4).body("t"))
     bed.run([bed.idea(-2)], noisy)
-    assert bed.ledger.request(others).taken is None
-    assert bed.ledger.request(own).answer == "confirming"
+    assert bed.ledger.requests.get(others).taken is None
+    assert bed.ledger.requests.get(own).answer == "confirming"
     assert len(claims(bed)) == 1
 
 
 def test_a_wish_during_the_last_experiment_is_still_taken(bed):
     def asking(event):
         if isinstance(event, Step) and event.name == "judged":
-            bed.ledger.ask("confirm", Asked(pairs=4).body("t"))
+            bed.ledger.requests.ask("confirm", Asked(pairs=4).body("t"))
 
     with_table(bed, "at_end = false").run([], noisy)
     bed.run([bed.idea(-1)], noisy, count=1, observers=[asking])
@@ -443,9 +443,9 @@ def test_a_wish_during_the_last_experiment_is_still_taken(bed):
 )
 def test_a_wish_that_makes_no_sense_is_answered_and_ends_nothing(bed, body):
     with_table(bed, "at_end = false").run([bed.idea(-1)], noisy)
-    request = bed.ledger.ask("confirm", body)
+    request = bed.ledger.requests.ask("confirm", body)
     bed.run([bed.idea(-2)], noisy)
-    assert "not understood" in bed.ledger.request(request).answer
+    assert "not understood" in bed.ledger.requests.get(request).answer
     assert claims(bed) == []
 
 

@@ -55,7 +55,7 @@ def test_a_researcher_that_does_not_conform_is_told_why(briefing, change, compla
 
 def test_a_researcher_that_repeats_itself_is_told_so(briefing):
     class Parrot(ScriptedResearcher):
-        def propose(self, briefing):
+        def propose(self, briefing, desk):
             return Proposal("again", (Edit("train.py", None, "1"),), key="again")
 
     with pytest.raises(AssertionError, match="proposed twice"):

@@ -297,7 +297,7 @@ def test_a_stop_now_still_cancels_and_the_trial_is_run_again(bed):
 
     def ask(event):
         if isinstance(event, TrialStarted):
-            bed.another_ledger().ask("stop-now", {})
+            bed.another_ledger().requests.ask("stop-now", {})
 
     with pytest.raises(Stopped):
         bed.run([], Waiting(), observers=[ask])

@@ -160,21 +160,21 @@ def test_a_number_is_used_once(ledger, campaign):
 
 def test_taking_a_request_and_opening_its_experiment_is_one_step(ledger, campaign):
     add(ledger, campaign, 0)
-    request = ledger.ask("proposal", {"title": "x"})
+    request = ledger.requests.ask("proposal", {"title": "x"})
     with pytest.raises(sqlite3.IntegrityError):
         add(ledger, campaign, 0, request=request)
-    assert [waiting.id for waiting in ledger.waiting("proposal")] == [request]
+    assert [waiting.id for waiting in ledger.requests.waiting("proposal")] == [request]
     add(ledger, campaign, 1, request=request)
-    assert ledger.waiting("proposal") == []
-    assert ledger.request(request).answer == "experiment 1"
+    assert ledger.requests.waiting("proposal") == []
+    assert ledger.requests.get(request).answer == "experiment 1"
 
 
 def test_requests_wait_in_the_order_in_which_they_came(ledger):
-    asked = [ledger.ask(kind, {"n": kind}) for kind in ("proposal", "stop", "proposal")]
-    assert [request.id for request in ledger.waiting("proposal")] == [asked[0], asked[2]]
-    assert [request.id for request in ledger.waiting("proposal", "stop")] == asked
-    ledger.answer(asked[0], "done")
-    assert [request.id for request in ledger.waiting("proposal")] == [asked[2]]
+    asked = [ledger.requests.ask(kind, {"n": kind}) for kind in ("proposal", "stop", "proposal")]
+    assert [request.id for request in ledger.requests.waiting("proposal")] == [asked[0], asked[2]]
+    assert [request.id for request in ledger.requests.waiting("proposal", "stop")] == asked
+    ledger.requests.answer(asked[0], "done")
+    assert [request.id for request in ledger.requests.waiting("proposal")] == [asked[2]]
 
 
 def test_the_last_experiments_are_the_newest_oldest_first(ledger, campaign):
@@ -237,14 +237,14 @@ from pathlib import Path
 from novum.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 for number in range(25):
-    ledger.ask("proposal", {"n": number})
+    ledger.requests.ask("proposal", {"n": number})
 """
 
 
 def test_processes_that_ask_at_the_same_time_lose_nothing(tmp_path, ledger):
     askers = [subprocess.Popen([sys.executable, "-c", ASKER, str(tmp_path)]) for _ in range(3)]
     assert [asker.wait(60) for asker in askers] == [0, 0, 0]
-    assert len(ledger.waiting("proposal")) == 75
+    assert len(ledger.requests.waiting("proposal")) == 75
 
 
 def test_two_processes_may_open_a_new_ledger_at_the_same_time(tmp_path):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from novum.ledger import Ledger
     from novum.records import (
         Edit,
-        Evidence,
         Measurement,
         Outcome,
         Proposal,
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
         Verdict,
     )
     from novum.repo import Repo
-    from novum.researchers import Researcher
+    from novum.researchers import Desk, Researcher
     from novum.runners import Runner
     from novum.search import Search
 
 __all__ = [
     "Briefing",
+    "Desk",
     "Edit",
-    "Evidence",
     "Judge",
     "Lab",
     "Ledger",
@@ -54,6 +53,7 @@ __all__ = [
 
 _HOMES = {
     "Briefing": "briefing",
+    "Desk": "researchers",
     "Judge": "judge",
     "Lab": "lab",
     "Ledger": "ledger",

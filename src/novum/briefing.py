@@ -1,10 +1,11 @@
 """What a researcher is shown. Never a holdout score."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from novum.lab import Lab
 from novum.ledger import Experiment
+from novum.standing import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,10 @@ class Briefing:
     files: Mapping[str, str]  # the editable files there
     tried: Set[str]  # keys of the ideas that were proposed before in this campaign
     recent: tuple[Experiment, ...]  # the newest experiments, oldest first
+    number: int = 1  # of the experiment that is asked for
+    results: Mapping[str, float | None] = field(default_factory=dict)  # key to mean score, if any
+    tallies: Mapping[str, Tally] = field(default_factory=dict)  # how each researcher has fared
+    pending: tuple[Experiment, ...] = ()  # without a verdict yet: running, or waiting to run
+    notes: tuple[str, ...] = ()  # answers to this researcher's last proposals that became no trial
+    idea: str = ""  # the person's, in plain words: to be worked out now
+    text: str = ""  # what a model, an agent or a person reads; empty for an instant researcher

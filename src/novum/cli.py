@@ -200,7 +200,7 @@ def stop(lab: Path, now: bool) -> None:
     with closing(_ledger(lab)) as ledger:
         if not ledger.is_running():
             raise UsageError("no campaign is running in this lab")
-        ledger.ask("stop-now" if now else "stop", {})
+        ledger.requests.ask("stop-now" if now else "stop", {})
     click.echo("stopping now" if now else "stopping after the running trial")
 
 

@@ -6,6 +6,7 @@
     │   └── PatchError         a change that does not apply or is not allowed
     ├── RepoError              git refused, or a ref moved under us
     ├── LedgerError            the ledger cannot be read or written
+    ├── ResearcherError        who proposes cannot go on: the campaign pauses
     ├── SandboxError           a command could not be started (not: it failed)
     └── CampaignError          the campaign cannot go on, for example: the baseline crashes
 
@@ -43,6 +44,10 @@ class LedgerError(NovumError):
 
 class SandboxError(NovumError):
     """A command could not be started at all."""
+
+
+class ResearcherError(NovumError):
+    """Who proposes cannot go on: no key, no such model, a bound is reached. The campaign pauses."""
 
 
 class CampaignError(NovumError):

@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ from novum.ledger import Campaign, Ledger
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.repo import Repo, branch_ref, experiments_ref
+from novum.researchers import researcher_named
 from novum.sandbox import search_path
 from novum.standing import Standing
 from novum.worktree import Worktree
 
-NULL = "novum.researchers.null:Null"
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
@@ -174,7 +174,6 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
         )
     settings = dict(campaign.settings)
     if wish.researcher is not None:
-        plugins.load("novum.researchers", wish.researcher)
         settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
     done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
@@ -189,18 +188,20 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
     return replace(campaign, state="open", settings=settings)
 
 
-def parts_for(lab: Lab, settings: dict[str, Any], directory: Path) -> Parts:
-    """The replaceable parts that the lab and the settings name.
+def parts_for(
+    lab: Lab, settings: Mapping[str, Any], directory: Path, *, proposes: bool = True
+) -> Parts:
+    """The replaceable parts that the lab and the settings name; a researcher if it `proposes`.
 
     Raises:
         UsageError: if one does not exist.
     """
-    researcher = plugins.load("novum.researchers", settings["researcher"])
+    name = settings["researcher"]
     return Parts(
         runner=plugins.load("novum.runners", "local")(),
         judge=judge_named(lab.policy),
         search=plugins.load("novum.search", lab.search.strategy)(),
-        researcher=researcher.for_lab(lab, directory),
+        researcher=researcher_named(name, lab, directory) if proposes else None,
     )
 
 
@@ -216,8 +217,7 @@ def assemble(
 ) -> Machine:
     """The machine for a campaign, with its data prepared; its researcher only if it `proposes`."""
     lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
-    settings = dict(campaign.settings)
-    parts = parts_for(lab, settings if proposes else settings | {"researcher": NULL}, directory)
+    parts = parts_for(lab, campaign.settings, directory, proposes=proposes)
     dataset = _dataset(lab, repo, ledger, campaign, say)
     standing = Standing.read(ledger, lab, campaign)
     return Machine(ledger, repo, standing, parts, dataset, observers)

@@ -24,13 +24,22 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  the caller knows the ro
     Raises:
         UsageError: if there is none, or it cannot be imported.
     """
+    return load_with_choice(group, name)[0]
+
+
+def load_with_choice(group: str, name: str) -> tuple[Any, str]:
+    """The class that `name` stands for, and the choice behind a registered name: `chat:MODEL`.
+
+    Raises:
+        UsageError: if there is none, or it cannot be imported.
+    """
     role = group.removeprefix("novum.")
+    registered, _, choice = name.partition(":")
     try:
-        if ":" in name:
-            module, _, attribute = name.partition(":")
-            return getattr(importlib.import_module(module), attribute)
-        for point in entry_points(group=group, name=name):
-            return point.load()
+        for point in entry_points(group=group, name=registered):
+            return point.load(), choice
+        if choice:
+            return getattr(importlib.import_module(registered), choice), ""
     except Exception as error:  # a module of somebody else's may raise anything
         kind = type(error).__name__
         raise UsageError(f"{role} `{name}` cannot be loaded: {kind}: {error}") from None

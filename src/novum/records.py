@@ -64,6 +64,37 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What asking a researcher cost.
+
+    `input_tokens` counts all that was sent, the `cached_tokens` among it too. `unpriced` are those
+    of the requests whose price is not known; `usd` is without them.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+    unpriced: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, sent and received."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.usd + other.usd,
+            self.unpriced + other.unpriced,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What was measured: the metric, and every other number (guards, diagnostics) by name.
 

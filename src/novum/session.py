@@ -124,14 +124,14 @@ def try_edits(directory: Path, message: str) -> str:
         opening.require_startable(directory, lab, repo, Wish(), edited=True)
     with closing(Ledger(directory)) as ledger:
         if ledger.is_running():
-            ledger.ask("proposal", body)
+            ledger.requests.ask("proposal", body)
             return "handed to the running campaign, as its next experiment; see: novum log"
         with ledger.lock():
             campaign = opening.newest(ledger)
             if campaign is None or opening.baseline_failed(ledger, campaign):
                 campaign = opening.begin(directory, repo, ledger, Wish(), edited=True)
             _require_applicable(repo, ledger, campaign, edits)
-            request = ledger.ask("proposal", body)
+            request = ledger.requests.ask("proposal", body)
             return _try(directory, repo, ledger, campaign, request)
 
 
@@ -152,7 +152,7 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
                 machine.run_requests()
             except Stopped:
                 return f"stopped; it goes on with: novum resume {directory}"
-    taken = ledger.request(request)
+    taken = ledger.requests.get(request)
     answer = (taken and taken.answer) or "experiment ?"
     number = answer.removeprefix("experiment ")
     return f"{answer} of campaign {campaign.tag}; see: novum show {directory} {number}"
@@ -201,7 +201,7 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
                     f"something else than campaign {campaign.tag} is running in this lab; confirm "
                     "when it has ended, or end it with: novum stop"
                 )
-            ledger.ask("confirm", asked.body(campaign.tag))
+            ledger.requests.ask("confirm", asked.body(campaign.tag))
             return False
         with ledger.lock():
             _confirm(directory, ledger, campaign, asked, plain_console(aside=aside))

@@ -19,6 +19,15 @@ HISTORY = 256  # effects that the prior is learned from; the newest say most abo
 RECENT = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a researcher has fared: its proposals, those with a verdict, those that were kept."""
+
+    proposed: int = 0
+    judged: int = 0
+    kept: int = 0
+
+
 @dataclass(slots=True)
 class Standing:
     """The incumbent and what is believed of it, the noise, and what was tried."""
@@ -34,6 +43,8 @@ class Standing:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     keeps: list[Experiment] = field(default_factory=list)  # the baseline first
     tried: set[str] = field(default_factory=set)
+    results: dict[str, float | None] = field(default_factory=dict)  # by key: the mean score
+    tallies: dict[str, Tally] = field(default_factory=dict)  # by researcher
     history: deque[Effect] = field(default_factory=lambda: deque(maxlen=HISTORY))
     recent: deque[Experiment] = field(default_factory=lambda: deque(maxlen=RECENT))
     belief: Belief | None = None
@@ -120,6 +131,7 @@ class Standing:
         self.next_number = max(self.next_number, experiment.number + 1)
         if experiment.proposal.key:
             self.tried.add(experiment.proposal.key)
+        self._count(experiment, proposed=1)
 
     def close(self, experiment: Experiment) -> None:
         """Take in a verdict."""
@@ -138,7 +150,11 @@ class Standing:
         if experiment.commit is not None:
             self.experiments += 1
         self.outcomes[verdict.outcome] += 1
+        self._count(experiment, judged=1, kept=int(verdict.outcome is Outcome.KEEP))
         evidence = verdict.evidence
+        if experiment.proposal.key:
+            values = evidence.values
+            self.results[experiment.proposal.key] = average(values) if values else None
         if evidence.values:
             mean = average(evidence.values)
             run = evidence.noise_sd / sqrt(len(evidence.values))
@@ -149,6 +165,13 @@ class Standing:
             # What was ended has no effect to learn from; one that was spared stands for them.
             seen = Effect(self.oriented(mean - evidence.incumbent), sd)
             self.history.extend([seen] * (SPARED if spared else 1))
+
+    def _count(
+        self, experiment: Experiment, proposed: int = 0, judged: int = 0, kept: int = 0
+    ) -> None:
+        name = experiment.proposal.researcher
+        was = self.tallies.get(name, Tally())
+        self.tallies[name] = Tally(was.proposed + proposed, was.judged + judged, was.kept + kept)
 
 
 def _believed(experiment: Experiment) -> float:

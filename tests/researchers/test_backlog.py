@@ -5,6 +5,7 @@ import pytest
 from novum.briefing import Briefing
 from novum.errors import UsageError
 from novum.records import Edit
+from novum.researchers import Desk
 from novum.researchers.backlog import Backlog, read_backlog
 
 
@@ -50,10 +51,10 @@ def test_without_a_text_to_search_the_edit_is_the_whole_file(path):
 def test_ideas_are_proposed_in_the_order_of_the_file_and_each_once(path, bed):
     path.write_text(idea("b") + idea("a") + idea("c"))
     backlog = Backlog(path)
-    assert backlog.propose(briefing(bed)).key == "b"
-    assert backlog.propose(briefing(bed, "b")).key == "a"
-    assert backlog.propose(briefing(bed, "a", "b")).key == "c"
-    assert backlog.propose(briefing(bed, "a", "b", "c")) is None
+    assert backlog.propose(briefing(bed), Desk()).key == "b"
+    assert backlog.propose(briefing(bed, "b"), Desk()).key == "a"
+    assert backlog.propose(briefing(bed, "a", "b"), Desk()).key == "c"
+    assert backlog.propose(briefing(bed, "a", "b", "c"), Desk()) is None
 
 
 def test_an_idea_that_is_added_during_a_campaign_is_proposed(bed):
@@ -71,7 +72,7 @@ def test_an_idea_that_is_added_during_a_campaign_is_proposed(bed):
 
 def test_an_empty_backlog_proposes_nothing(path, bed):
     path.write_text("")
-    assert Backlog(path).propose(briefing(bed)) is None
+    assert Backlog(path).propose(briefing(bed), Desk()) is None
 
 
 def test_a_backlog_that_is_missing_is_said_at_once(path):
@@ -115,4 +116,4 @@ def test_a_file_that_is_half_saved_while_a_campaign_runs_does_not_end_it(bed):
     path.write_text(idea("a"))
     backlog = Backlog(path)
     path.write_text(idea("a") + "[[idea]\nkey")
-    assert backlog.propose(briefing(bed)).key == "a"
+    assert backlog.propose(briefing(bed), Desk()).key == "a"

@@ -78,8 +78,8 @@ class DeepCheck:
             CampaignError: if the data or the place fails.
         """
         plan, home = self._plan, self._ledger.home
-        for request in self._ledger.waiting("stop", "stop-now"):
-            self._ledger.answer(request.id, "came when nothing was running")
+        for request in self._ledger.requests.waiting("stop", "stop-now"):
+            self._ledger.requests.answer(request.id, "came when nothing was running")
         dataset = opening.dataset_of(plan.lab, self._repo, plan.commit, home, self._say)
         journal = Journal(home / "deep" / self._key(dataset), fresh=fresh)
         for line in described(plan, journal.runs):
@@ -189,11 +189,11 @@ class DeepCheck:
             raise Stopped
 
     def _take_requests(self) -> None:
-        for request in self._ledger.waiting("stop", "stop-now"):
+        for request in self._ledger.requests.waiting("stop", "stop-now"):
             if request.kind == "stop-now":
                 self.stop.now.set()
             self.stop.after_trial.set()
-            self._ledger.answer(request.id, "stopping")
+            self._ledger.requests.answer(request.id, "stopping")
 
     def _watch(self, pulse: Pulse) -> None:
         self._show(f"{self._running}: {pulse.phase}, {pulse.elapsed:.0f} s so far")

@@ -15,6 +15,7 @@ from novum.judge.policies import judge_named
 from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
+from novum.researchers import researcher_named
 from novum.sandbox import detect
 
 
@@ -67,7 +68,7 @@ def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
     yield _made(
         "researcher",
         researcher,
-        lambda: plugins.load("novum.researchers", researcher).for_lab(lab, directory),
+        lambda: researcher_named(researcher, lab, directory),
     )
 
 

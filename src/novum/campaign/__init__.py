@@ -27,7 +27,7 @@ from novum.ledger import Confirmation, Experiment, Ledger, Trial
 from novum.patch import Diff, apply_edits, diff
 from novum.records import Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
-from novum.researchers import Researcher
+from novum.researchers import Desk, Researcher
 from novum.runners import Runner
 from novum.search import Search
 from novum.standing import Standing
@@ -49,7 +49,7 @@ class Parts:
     runner: Runner
     judge: Judge
     search: Search
-    researcher: Researcher
+    researcher: Researcher | None  # None: only what the person puts in is worked on
 
 
 class Machine:
@@ -84,8 +84,7 @@ class Machine:
                 self._confirm_in_passing(experiments)
                 experiment = self._next(self._parts.researcher)
                 if experiment is None:
-                    name = self._parts.researcher.name
-                    self._tell(Notice(f"the researcher ({name}) has nothing more to propose"))
+                    self._tell(Notice("the researcher has nothing more to propose"))
                     break
                 self._work_on(experiment)
             self._confirm_requested()
@@ -114,8 +113,8 @@ class Machine:
 
         If that was a confirmation, it is returned.
         """
-        for request in self._ledger.waiting("stop", "stop-now"):
-            self._ledger.answer(request.id, "came when nothing was running")
+        for request in self._ledger.requests.waiting("stop", "stop-now"):
+            self._ledger.requests.answer(request.id, "came when nothing was running")
         self._tell(Started(self._standing))
         self._ledger.end_lost_trials(self._campaign.id)
         for experiment in self._ledger.experiments(self._campaign.id, last=1):
@@ -186,15 +185,15 @@ class Machine:
             self._referee.work(self._referee.open(MILESTONE, None, None))
 
     def _confirm_requested(self) -> None:
-        for request in self._ledger.waiting("confirm"):
+        for request in self._ledger.requests.waiting("confirm"):
             if not is_for(request, self._campaign.tag):
                 continue
             try:
                 asked = asked_in(request)
             except NOT_UNDERSTOOD as error:
-                self._ledger.answer(request.id, f"not understood: {error}")
+                self._ledger.requests.answer(request.id, f"not understood: {error}")
                 continue
-            self._ledger.answer(request.id, "confirming")
+            self._ledger.requests.answer(request.id, "confirming")
             self._confirm(asked)
 
     def _confirm(self, asked: Asked, resumed: Confirmation | None = None) -> None:
@@ -234,11 +233,11 @@ class Machine:
             raise Stopped
         parent = self._parts.search.parent(self._standing)
         files = self._repo.files(parent, self._lab.files.editable)
-        for request in self._ledger.waiting("proposal"):
+        for request in self._ledger.requests.waiting("proposal"):
             try:
                 wish = proposal_in(request)
             except NOT_UNDERSTOOD as error:
-                self._ledger.answer(request.id, f"not understood: {error}")
+                self._ledger.requests.answer(request.id, f"not understood: {error}")
                 self._tell(Notice(f"request {request.id} was not understood: {error}"))
             else:
                 return self._open(wish, parent, files, request.id)
@@ -246,7 +245,7 @@ class Machine:
             return None
         recent = tuple(self._standing.recent)
         briefing = Briefing(self._lab, parent, files, self._standing.tried, recent)
-        proposal = researcher.propose(briefing)
+        proposal = researcher.propose(briefing, Desk())
         return None if proposal is None else self._open(proposal, parent, files)
 
     def _open(

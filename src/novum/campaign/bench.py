@@ -155,11 +155,11 @@ class Bench:
 
     def heed_requests(self) -> None:
         """Take up what other processes ask of a running campaign."""
-        for request in self._ledger.waiting("stop", "stop-now"):
+        for request in self._ledger.requests.waiting("stop", "stop-now"):
             if request.kind == "stop-now":
                 self.stop.now.set()
             self.stop.after_trial.set()
-            self._ledger.answer(request.id, "stopping")
+            self._ledger.requests.answer(request.id, "stopping")
 
     def close(self) -> None:
         """Leave nothing of the last trial behind."""

@@ -8,7 +8,8 @@ from operator import add
 from novum.campaign.traffic import arms_of
 from novum.judge import Arms, Case, Judge, Noise, Rules, average
 from novum.judge.split import mean_split_error
-from novum.lab import LINES_CHANGED, Guard, Lab
+from novum.lab import LINES_CHANGED, Lab
+from novum.lab.tables import Guard
 from novum.ledger import Experiment, Ledger, Trial
 from novum.records import Verdict
 from novum.standing import Standing

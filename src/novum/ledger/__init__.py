@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,10 @@ from typing import Any
 from novum.errors import UsageError
 from novum.judge import Belief
 from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding, Plan
+from novum.ledger.consultations import TAKEN, Consultation, Consultations
 from novum.ledger.explain import explained
 from novum.ledger.lock import hold, holder, is_held
+from novum.ledger.requests import Requests
 from novum.ledger.rows import (
     TRIAL_COLUMNS,
     Campaign,
@@ -33,7 +36,6 @@ from novum.ledger.rows import (
     deflated_items,
     read_campaign,
     read_experiment,
-    read_request,
     read_trial,
 )
 from novum.ledger.schema import migrate
@@ -45,6 +47,7 @@ __all__ = [
     "Campaign",
     "Cell",
     "Confirmation",
+    "Consultation",
     "Experiment",
     "Finding",
     "Heartbeat",
@@ -66,6 +69,7 @@ class Ledger:
     """
 
     def __init__(self, lab: Path) -> None:
+        self._mutex = threading.RLock()  # a researcher notes its costs from a thread of its own
         self.home = lab.resolve() / HOME
         self.path = self.home / FILE
         with explained(self.path):
@@ -82,6 +86,8 @@ class Ledger:
             self._db.execute("PRAGMA foreign_keys = ON")
             migrate(self._db, self.path)
         self.confirmations = Confirmations(self._rows, self._write)
+        self.consultations = Consultations(self._rows, self._write)
+        self.requests = Requests(self._rows, self._write)
 
     @staticmethod
     def exists(lab: Path) -> bool:
@@ -112,6 +118,11 @@ class Ledger:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._transaction() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._db.in_transaction:  # inside `together`
             yield self._db
             return
@@ -126,7 +137,7 @@ class Ledger:
                 raise
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401
-        with explained(self.path):
+        with self._mutex, explained(self.path):
             return self._db.execute(query, values).fetchall()
 
     # Campaigns
@@ -213,10 +224,14 @@ class Ledger:
         parent: str,
         diff: Diff,
         request: int | None = None,
+        consultation: int | None = None,
     ) -> Experiment:
-        """Record a proposal, before anything of it runs; it takes the `request` it came by."""
+        """Record a proposal, before anything of it runs.
+
+        It takes the `request` or the `consultation` that it came by.
+        """
         with self._write() as db:
-            db.execute(
+            cursor = db.execute(
                 "INSERT INTO experiment (campaign, number, created, researcher, key, title,"
                 " hypothesis, kind, source, expected, parent, edits, diff, added, removed)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -239,10 +254,9 @@ class Ledger:
                 ),
             )
             if request is not None:
-                db.execute(
-                    "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
-                    (time.time(), f"experiment {number}", request),
-                )
+                self.requests.answer(request, f"experiment {number}")
+            if consultation is not None:
+                self.consultations.settle(consultation, TAKEN, int(cursor.lastrowid or 0))
         query = "SELECT * FROM experiment WHERE campaign = ? AND number = ?"
         return read_experiment(self._rows(query, campaign, number)[0])
 
@@ -401,7 +415,7 @@ class Ledger:
         rows = self._rows(f"SELECT {column} FROM trial WHERE id = ?", trial)
         return zlib.decompress(rows[0][0]) if rows and rows[0][0] else b""
 
-    # Signs of life, and requests
+    # Signs of life
 
     def beat(self, beat: Heartbeat) -> None:
         """Replace the sign of life of the running trial."""
@@ -420,31 +434,3 @@ class Ledger:
         values = dict(rows[0]) | {"point": json.loads(rows[0]["point"])}
         del values["id"]
         return Heartbeat(**values)
-
-    def ask(self, kind: str, body: Mapping[str, Any]) -> int:
-        """Ask something of the campaign; returns the request's id. Any process may."""
-        with self._write() as db:
-            cursor = db.execute(
-                "INSERT INTO request (created, kind, body) VALUES (?, ?, ?)",
-                (time.time(), kind, json.dumps(body)),
-            )
-            return int(cursor.lastrowid or 0)
-
-    def waiting(self, *kinds: str) -> list[Request]:
-        """Requests of these kinds that nobody has taken, oldest first."""
-        marks = ", ".join("?" * len(kinds))
-        query = f"SELECT * FROM request WHERE taken IS NULL AND kind IN ({marks}) ORDER BY id"
-        return [read_request(row) for row in self._rows(query, *kinds)]
-
-    def request(self, request: int) -> Request | None:
-        """One request by its id."""
-        rows = self._rows("SELECT * FROM request WHERE id = ?", request)
-        return read_request(rows[0]) if rows else None
-
-    def answer(self, request: int, answer: str) -> None:
-        """Mark a request as taken, with what came of it."""
-        with self._write() as db:
-            db.execute(
-                "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
-                (time.time(), answer, request),
-            )

@@ -143,16 +143,7 @@ def read_experiment(row: sqlite3.Row) -> Experiment:
     belief = None
     if row["belief_mean"] is not None:
         belief = Belief(row["belief_mean"], row["belief_sd"])
-    proposal = Proposal(
-        title=row["title"],
-        edits=tuple(Edit(**edit) for edit in json.loads(row["edits"])),
-        hypothesis=row["hypothesis"],
-        expected=row["expected"],
-        kind=row["kind"],
-        source=row["source"],
-        key=row["key"],
-        researcher=row["researcher"],
-    )
+    proposal = read_proposal(dict(row) | {"edits": json.loads(row["edits"])})
     return Experiment(
         id=row["id"],
         campaign=row["campaign"],
@@ -166,6 +157,13 @@ def read_experiment(row: sqlite3.Row) -> Experiment:
         belief=belief,
         judged=row["judged"],
     )
+
+
+def read_proposal(values: Mapping[str, Any]) -> Proposal:
+    """A proposal from its fields by name, among others; its edits are of plain data."""
+    edits = tuple(Edit(**edit) for edit in values["edits"])
+    names = [name for name in Proposal.__dataclass_fields__ if name != "edits"]
+    return Proposal(edits=edits, **{name: values[name] for name in names})
 
 
 def read_trial(row: sqlite3.Row) -> Trial:

@@ -26,6 +26,7 @@ from novum.briefing import Briefing
 from novum.errors import UsageError
 from novum.lab import Lab
 from novum.records import Edit, Proposal
+from novum.researchers import Desk
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -92,17 +93,18 @@ class Backlog:
     """Proposes the first idea of the file that this campaign has not tried."""
 
     name = "backlog"
+    instant = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ideas = read_backlog(path)
 
     @classmethod
-    def for_lab(cls, lab: Lab, directory: Path) -> Self:
-        """The lab's backlog file, in the person's directory."""
-        return cls(directory / lab.researcher.backlog)
+    def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
+        """The lab's backlog file, or the chosen one, in the person's directory."""
+        return cls(directory / (choice or lab.researcher.backlog))
 
-    def propose(self, briefing: Briefing) -> Proposal | None:
+    def propose(self, briefing: Briefing, desk: Desk) -> Proposal | None:
         """The next idea that was not tried, or None when all were.
 
         Raises:

@@ -12,6 +12,7 @@ from typing import Self
 from novum.briefing import Briefing
 from novum.lab import Lab
 from novum.records import Measurement, Proposal, TrialResult, TrialState
+from novum.researchers import Desk
 from novum.runners import Order, Pulse
 from novum.testing.conformance import check_researcher, check_runner
 
@@ -22,16 +23,17 @@ class ScriptedResearcher:
     """Proposes what it was given, in order."""
 
     name = "scripted"
+    instant = True
 
     def __init__(self, proposals: Iterable[Proposal] = ()) -> None:
         self._proposals = list(proposals)
 
     @classmethod
-    def for_lab(cls, lab: Lab, directory: Path) -> Self:
+    def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
         """A researcher with nothing to propose."""
         return cls()
 
-    def propose(self, briefing: Briefing) -> Proposal | None:
+    def propose(self, briefing: Briefing, desk: Desk) -> Proposal | None:
         """The next proposal whose key was not tried."""
         while self._proposals:
             idea = self._proposals.pop(0)

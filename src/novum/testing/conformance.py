@@ -11,7 +11,7 @@ from threading import Event, Timer
 from novum.briefing import Briefing
 from novum.lab import parse_lab
 from novum.records import Proposal, TrialResult, TrialState
-from novum.researchers import Researcher
+from novum.researchers import Desk, Researcher
 from novum.runners import Order, Pulse, Runner
 
 ENOUGH = 200  # proposals; a researcher may have no end
@@ -52,7 +52,7 @@ def check_researcher(make: Callable[[], Researcher], briefing: Briefing) -> list
     tried = set(briefing.tried)
     before = (briefing, dict(briefing.files))
     while len(proposals) < ENOUGH:
-        proposal = make().propose(replace(briefing, tried=frozenset(tried)))
+        proposal = make().propose(replace(briefing, tried=frozenset(tried)), Desk())
         if proposal is None:
             break
         assert isinstance(proposal, Proposal), f"it proposed a {type(proposal).__name__}"
@@ -64,6 +64,7 @@ def check_researcher(make: Callable[[], Researcher], briefing: Briefing) -> list
         assert not strange, f"{proposal.key!r} changes {strange}, which may not be edited"
         tried.add(proposal.key)
         proposals.append(proposal)
+    assert isinstance(make().instant, bool), "it must say whether it is instant"
     assert before == (briefing, dict(briefing.files)), "it changed the briefing"
     return proposals
 

@@ -6,166 +6,47 @@ Unknown keys and impossible values are errors that name the line.
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self, get_args
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError
 
 from novum.errors import LabError
+from novum.lab.proposing import (
+    AgentTable,
+    ChatTable,
+    Parameter,
+    ResearcherTable,
+    TunerTable,
+)
+from novum.lab.tables import (
+    BudgetTable,
+    ConfirmTable,
+    FilesTable,
+    Guard,
+    JudgeTable,
+    LabTable,
+    MetricTable,
+    Name,
+    Noise,
+    NotNegative,
+    SandboxTable,
+    SearchTable,
+    Table,
+    TrialTable,
+)
 
 LAB_FILE = "lab.toml"
 PROGRAM_FILE = "program.md"
 CURVES = ("bpb", "loss", "score")  # what a learning curve may show, the most telling first
 LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
-Noise = Literal["gaussian", "rate", "none"]
 POLICY_OF: dict[Noise, str] = {"gaussian": "belief", "rate": "rate", "none": "exact"}
 # A second run without noise shows whether there is none; a rate has a control beside it.
 BASELINE_RUNS_OF: dict[Noise, int] = {"gaussian": 3, "rate": 1, "none": 2}
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _relative(path: str) -> str:
-    pure = PurePosixPath(path)
-    if (
-        not pure.parts
-        or pure.is_absolute()
-        or ".." in pure.parts
-        or "\\" in path
-        or pure.parts[0] == ".git"
-    ):
-        raise ValueError("must be a path inside the lab, such as 'train.py'")
-    return str(pure)
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
-RelativePath = Annotated[str, AfterValidator(_relative)]
-CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
-
-
-class LabTable(_Table):
-    """`[lab]`: the question."""
-
-    name: Name
-    question: str = ""
-
-
-class MetricTable(_Table):
-    """`[metric]`: the score, and how noisy it is."""
-
-    name: Name
-    direction: Literal["minimize", "maximize"]
-    noise: Noise = "gaussian"
-    min_effect: NotNegative = 0.0
-
-
-class BudgetTable(_Table):
-    """`[budget]`: what one trial may use. Seconds are on `clock`, the rest is wall time."""
-
-    seconds: Positive
-    clock: Literal["wall", "cpu"] = "wall"
-    startup: Positive = 300.0
-    grace: Positive = 10.0
-    timeout: Positive | None = None
-    evaluation: Positive = 600.0
-    memory_mb: Annotated[int, Field(ge=16, strict=True)] = 16000
-    disk_mb: Annotated[int, Field(ge=1, strict=True)] = 4000
-    log_mb: Annotated[int, Field(ge=1, strict=True)] = 16
-    processes: Annotated[int, Field(ge=1, strict=True)] = 512
-
-
-class FilesTable(_Table):
-    """`[files]`: what may be changed; all else that is tracked is frozen."""
-
-    editable: Annotated[tuple[RelativePath, ...], Field(min_length=1)]
-    frozen: tuple[RelativePath, ...] = ()
-
-
-class TrialTable(_Table):
-    """`[trial]`: the commands. Without `evaluate` the lab is self-reported."""
-
-    run: CommandLine
-    prepare: CommandLine | None = None
-    evaluate: CommandLine | None = None
-    holdout: CommandLine | None = None
-    environment: dict[Name, str] = {}
-
-
-class SandboxTable(_Table):
-    """`[sandbox]`: `readable` are further paths that trials may read."""
-
-    mode: Literal["auto", "none"] = "auto"
-    readable: tuple[str, ...] = ()
-    gpu: bool = True
-
-
-class Guard(_Table):
-    """A bound on a secondary metric, or for `lines_changed` what each line must earn."""
-
-    min: Finite | None = None
-    max: Finite | None = None
-    weight: NotNegative | None = None
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is greater than max, so no trial could pass")
-        return self
-
-
-class JudgeTable(_Table):
-    """`[judge]`: the rules of the verdict."""
-
-    policy: str | None = None
-    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] | None = None
-    max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
-    end_hopeless: Annotated[float, Field(gt=0, le=0.5, strict=True)] | None = None
-
-
-class ConfirmTable(_Table):
-    """`[confirm]`: when what was found is measured again by itself, and how often at most."""
-
-    pairs: Annotated[int, Field(ge=4, le=200, strict=True)] = 12
-    first_milestone: Annotated[int, Field(ge=0, strict=True)] = 100
-    at_end: bool = True
-
-
-class SearchTable(_Table):
-    """`[search]`: where to build next."""
-
-    strategy: str = "greedy"
-
-
-class ResearcherTable(_Table):
-    """`[researcher]`: who proposes. `backlog` is the file of its ideas."""
-
-    use: str = "backlog"
-    backlog: RelativePath = "ideas.toml"
-
-
-class Parameter(_Table):
-    """A dimension of the parameter space, for tuners and audits."""
-
-    low: Finite
-    high: Finite
-    log: bool = False
-
-
-class Lab(_Table):
+class Lab(Table):
     """The whole of `lab.toml`."""
 
     lab: LabTable
@@ -180,6 +61,10 @@ class Lab(_Table):
     confirm: ConfirmTable = ConfirmTable()
     search: SearchTable = SearchTable()
     researcher: ResearcherTable = ResearcherTable()
+    chat: ChatTable = ChatTable()
+    agent: AgentTable = AgentTable()
+    tuner: TunerTable = TunerTable()
+    mix: dict[str, NotNegative] = {}  # shares of several researchers
     space: dict[Name, Parameter] = {}
 
     @property
@@ -292,9 +177,12 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
         if guard.weight is not None and name != LINES_CHANGED:
             yield ("guards", name), f"only {LINES_CHANGED} can have a weight"
     for name, parameter in lab.space.items():
-        if parameter.low >= parameter.high:
+        low, high = parameter.low, parameter.high
+        if low is None or high is None:
+            continue
+        if low >= high:
             yield ("space", name, "low"), "low must be less than high"
-        if parameter.log and parameter.low <= 0:
+        if parameter.log and low <= 0:
             yield ("space", name, "low"), "a logarithmic scale needs low > 0"
 
 
