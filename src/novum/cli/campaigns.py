@@ -1,0 +1,108 @@
+"""Commands that make a campaign work, or stop."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from novum.cli.arguments import (
+    EXPERIMENTS,
+    JSON,
+    LAB,
+    POSITIVE,
+    TAG,
+    campaign_of,
+    dial_in,
+    ledger_of,
+    print_json,
+)
+from novum.errors import UsageError
+
+if TYPE_CHECKING:
+    from novum.opening import Wish
+
+
+@click.command()
+@LAB
+@EXPERIMENTS
+@click.option("--tag", help="Name of the campaign: its branch is autoresearch/TAG.")
+@click.option("--seconds", type=POSITIVE, help="Budget of a trial.")
+@click.option("--researcher", help="Who proposes; the lab's own choice if not given.")
+def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+    """Run a campaign, or go on with the one that was interrupted."""
+    from novum.opening import Wish
+
+    _work(lab, Wish(**wishes))
+
+
+@click.command()
+@LAB
+@EXPERIMENTS
+@TAG
+def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+    """Go on with a campaign."""
+    from novum.opening import Wish
+
+    _work(lab, Wish(**wishes), resume=True)
+
+
+@click.command("try")
+@LAB
+@click.option("-m", "--message", required=True, help="The hypothesis; its first line is the title.")
+def try_(lab: Path, message: str) -> None:
+    """Make an experiment of your own edits in the working tree."""
+    from novum import session
+
+    outcome = session.try_edits(lab, message)
+    click.echo(outcome)
+
+
+@click.command()
+@LAB
+@TAG
+@click.option("--pairs", type=click.IntRange(min=4, max=200), help="Run at most so many pairs.")
+@click.option("--dial", metavar="NAME=NUMBER", help="Confirm with another value of the dial.")
+@click.option("--ablate", is_flag=True, help="Find keeps that are not worth their lines.")
+@click.option("--prune", is_flag=True, help="Find them, and take them out as experiments.")
+@JSON
+def confirm(
+    lab: Path,
+    tag: str | None,
+    pairs: int | None,
+    dial: str | None,
+    ablate: bool,
+    prune: bool,
+    as_json: bool,
+) -> None:
+    """Run the best again beside the start, on fresh seeds and the holdout: is the gain real?"""
+    from novum import opening, session, views
+    from novum.campaign import Asked
+
+    ledger_of(lab).close()
+    asked = Asked(pairs, dial_in(dial) if dial else None, ablate, prune)
+    if not session.confirm(lab, tag, asked, aside=as_json):
+        click.echo("handed to the running campaign, after its present experiment", err=as_json)
+    if as_json:
+        with closing(ledger_of(lab)) as ledger:
+            campaign = campaign_of(ledger, tag) if tag else opening.newest(ledger)
+            assert campaign is not None
+            print_json(views.confirm_facts(ledger, campaign))
+
+
+@click.command()
+@LAB
+@click.option("--now", is_flag=True, help="End the running trial, too; it will be run again.")
+def stop(lab: Path, now: bool) -> None:
+    """Stop the running campaign after its running trial."""
+    with closing(ledger_of(lab)) as ledger:
+        if not ledger.is_running():
+            raise UsageError("no campaign is running in this lab")
+        ledger.requests.ask("stop-now" if now else "stop", {})
+    click.echo("stopping now" if now else "stopping after the running trial")
+
+
+def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:
+    from novum import session
+
+    session.work(lab, wish, resume=resume)

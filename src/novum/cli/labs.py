@@ -1,0 +1,100 @@
+"""Commands for a lab: make one, look whether it is sound."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from novum.cli.arguments import (
+    JSON,
+    LAB,
+    POSITIVE,
+    print_json,
+)
+from novum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from novum.audit import Finding
+
+
+@click.command()
+@click.argument("template")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--dial", metavar="NAME=NUMBER", help="Set the lab's dial, such as depth=4.")
+@click.option("--corpus", help="A directory of text or parquet, or a corpus the lab knows.")
+def new(template: str, directory: Path, dial: str | None, corpus: str | None) -> None:
+    """Copy the lab TEMPLATE into a new git repository."""
+    from novum import labs
+
+    labs.create(template, directory, dial=dial, corpus=corpus)
+    click.echo(f"made {directory}: read {directory}/README.md, then: novum run {directory}")
+
+
+@click.command()
+@LAB
+@click.option("--deep", is_flag=True, help="Run it, too: noise, budgets, what is in reach.")
+@click.option("--runs", type=click.IntRange(min=2), help="Deep: runs of the baseline (5).")
+@click.option("--ideas", type=click.IntRange(min=0), help="Deep: ideas of the backlog (8).")
+@click.option("--budgets", help="Deep: shorter budgets in seconds, such as 60,150.")
+@click.option("--seconds", type=POSITIVE, help="Deep: budget of a trial.")
+@click.option("--fresh", is_flag=True, help="Deep: forget the runs that were made before.")
+@JSON
+def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+    """Say whether the lab is sound, and what to do where it is not."""
+    from novum.audit import Level
+    from novum.audit import check as look
+
+    asked = {k: value for k, value in wishes.items() if value is not None and value is not False}
+    if deep:
+        _check_deeply(lab, asked, as_json=as_json)
+        return
+    if asked:
+        raise UsageError(f"--{next(iter(asked))} is for the deep check: add --deep")
+    findings = look(lab)
+    if as_json:
+        print_json([_finding(found) for found in findings])
+    else:
+        _show_findings(findings)
+    if any(found.level is Level.PROBLEM for found in findings):
+        sys.exit(1)
+
+
+def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:
+    from novum import session
+    from novum.audit.plan import Wish
+
+    if "budgets" in asked:
+        asked["budgets"] = _budgets(asked["budgets"])
+    report = session.check_deeply(lab, Wish(**asked), quiet=as_json)
+    if as_json:
+        findings = [_finding(found) for found in report.findings]
+        print_json({"findings": findings, "advice": report.advice, "numbers": report.numbers})
+    else:
+        click.echo()
+        _show_findings(report.findings)
+        click.echo("\nAdvice")
+        for line in report.advice:
+            click.echo(f"  - {line}")
+    if report.failed:
+        sys.exit(1)
+
+
+def _budgets(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--budgets {text}: write seconds, such as 60,150") from None
+
+
+def _finding(found: "Finding") -> dict[str, str]:
+    return {"level": found.level, "subject": found.subject, "text": found.text}
+
+
+def _show_findings(findings: "Iterable[Finding]") -> None:
+    colours = {"good": "green", "caution": "yellow", "problem": "red"}
+    for found in findings:
+        level = click.style(f"{found.level:8}", fg=colours[found.level])
+        click.echo(f"{level} {found.subject}: {found.text}")
