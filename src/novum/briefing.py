@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from novum.lab import Lab
 from novum.ledger import Experiment
+from novum.records import Proposal
 from novum.standing import Tally
 
 
@@ -20,7 +21,7 @@ class Briefing:
     number: int = 1  # of the experiment that is asked for
     results: Mapping[str, float | None] = field(default_factory=dict)  # key to mean score, if any
     tallies: Mapping[str, Tally] = field(default_factory=dict)  # how each researcher has fared
-    pending: tuple[Experiment, ...] = ()  # without a verdict yet: running, or waiting to run
+    pending: tuple[Proposal, ...] = ()  # without a verdict yet: running, or waiting to run
     notes: tuple[str, ...] = ()  # answers to this researcher's last proposals that became no trial
     idea: str = ""  # the person's, in plain words: to be worked out now
     text: str = ""  # what a model, an agent or a person reads; empty for an instant researcher

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from novum import confirmed
 from novum.campaign.events import (
+    Awaiting,
     Beat,
     Confirmed,
     Confirming,
@@ -187,15 +188,19 @@ class LivePanel:
         self._experiment: Experiment | None = None
         self._of: Experiment | None = None
         self._pulse: Pulse | None = None
+        self._awaited: str | None = None
 
     def __call__(self, event: Event) -> None:
         """Take in an event and draw again."""
         match event:
             case Started(standing):
                 self._tally.start(standing)
+            case Awaiting(researcher):
+                self._experiment, self._awaited = None, researcher
             case Proposed(experiment):
                 self._experiment = experiment
             case TrialStarted(experiment, _, _):
+                self._awaited = None
                 self._of, self._pulse = experiment, None
                 self._experiment = self._experiment or experiment
                 self._curve.clear()
@@ -252,6 +257,8 @@ class LivePanel:
 
     def _trial(self) -> RenderableType:
         pulse, standing = self._pulse, self._tally.standing
+        if self._awaited is not None:
+            return Text(f"waiting for what {self._awaited} proposes")
         if pulse is None or standing is None:
             return Text("starting")
         seconds = float(standing.campaign.settings["seconds"])

@@ -35,6 +35,9 @@ class Wish:
     experiments: int | None = None
     seconds: float | None = None
     researcher: str | None = None
+    ahead: int | None = None
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
 
 
 def require_startable(
@@ -57,9 +60,16 @@ def require_startable(
         "seconds": wish.seconds or lab.budget.seconds,
         "researcher": wish.researcher or lab.researcher.use,
         "target": wish.experiments,
+        **_bounds(wish),
     }
     parts_for(lab, settings, directory)  # a name that does not exist is found now
     return settings
+
+
+def _bounds(wish: Wish) -> dict[str, Any]:
+    """How far ahead is thought, and how much may be spent, where the person said so."""
+    names = ("ahead", "max_cost_usd", "max_tokens")
+    return {name: getattr(wish, name) for name in names if getattr(wish, name) is not None}
 
 
 def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
@@ -174,8 +184,10 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
         )
     settings = dict(campaign.settings)
     if wish.researcher is not None:
+        plugins.load_with_choice("novum.researchers", wish.researcher)
         settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
+    settings |= _bounds(wish)
     done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
     # An open campaign may have all its experiments, and yet have to confirm what they found.
     reached = settings["target"] is not None and done >= settings["target"]

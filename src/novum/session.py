@@ -1,5 +1,6 @@
 """A person's session with a campaign: its screen, its signals, and how it ends."""
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -15,7 +16,7 @@ from novum.audit.deep import DeepCheck, Report
 from novum.audit.plan import Wish as Thoroughness
 from novum.audit.plan import plan_for
 from novum.campaign import Asked, Machine, Stop, Stopped
-from novum.errors import CampaignError, PatchError, UsageError
+from novum.errors import CampaignError, PatchError, ResearcherError, UsageError
 from novum.export import ResultsFile
 from novum.lab import parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
@@ -46,15 +47,21 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         target = campaign.settings["target"]
         console = plain_console()
         console.print(_headline(campaign, lab.budget.seconds))
+        paused: ResearcherError | None = None
         with _screen(console, target) as screen:
             table = ResultsFile(ledger)
             machine = opening.assemble(
                 directory, repo, ledger, campaign, [table, screen], screen.notice
             )
-            stopped = _run(machine, target, screen)
+            try:
+                stopped = _run(machine, target, screen)
+            except ResearcherError as error:
+                stopped, paused = True, error
             if table.problem:
                 screen.notice(table.problem)
         _farewell(console, directory, ledger, campaign, stopped=stopped)
+    if paused is not None:
+        raise paused
 
 
 def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
@@ -100,7 +107,7 @@ def _run(machine: Machine, target: int | None, screen: Screen) -> bool:
     return False
 
 
-def try_edits(directory: Path, message: str) -> str:
+def try_edits(directory: Path, message: str, *, again: bool = False) -> str:
     """Make an experiment of the person's uncommitted edits; returns what came of it in a line.
 
     Raises:
@@ -119,6 +126,7 @@ def try_edits(directory: Path, message: str) -> str:
         "title": title,
         "hypothesis": hypothesis.strip() or title,
         "edits": [asdict(edit) for edit in edits],
+        "again": again,
     }
     if not Ledger.exists(directory):
         opening.require_startable(directory, lab, repo, Wish(), edited=True)
@@ -154,8 +162,11 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
                 return f"stopped; it goes on with: novum resume {directory}"
     taken = ledger.requests.get(request)
     answer = (taken and taken.answer) or "experiment ?"
-    number = answer.removeprefix("experiment ")
-    return f"{answer} of campaign {campaign.tag}; see: novum show {directory} {number}"
+    number = re.search(r"experiment (\S+)", answer)
+    see = f"see: novum show {directory} {number[1] if number else '?'}"
+    if answer.startswith("repeats"):
+        return f"not run: it {answer}; {see}, or run it all the same with --again"
+    return f"{answer} of campaign {campaign.tag}; {see}"
 
 
 def _require_applicable(

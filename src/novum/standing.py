@@ -13,7 +13,7 @@ from novum.judge import Belief, Effect, Noise, average
 from novum.judge.hopeless import SPARED
 from novum.lab import Lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
-from novum.records import Outcome, TrialState
+from novum.records import Outcome, Proposal, TrialState
 
 HISTORY = 256  # effects that the prior is learned from; the newest say most about what is left
 RECENT = 50
@@ -132,6 +132,13 @@ class Standing:
         if experiment.proposal.key:
             self.tried.add(experiment.proposal.key)
         self._count(experiment, proposed=1)
+
+    def repeat(self, proposal: Proposal, earlier: Experiment) -> None:
+        """Take in that a proposal repeats an earlier experiment, whose result is its own."""
+        if proposal.key:
+            self.tried.add(proposal.key)
+            values = self.values(earlier.id)
+            self.results[proposal.key] = average(values) if values else None
 
     def close(self, experiment: Experiment) -> None:
         """Take in a verdict."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +15,7 @@ from novum.judge import average
 from novum.lab import CURVES, parse_lab
 from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
-from novum.records import Outcome, TrialState
+from novum.records import Outcome, TrialState, Usage
 from novum.standing import Standing
 from novum.terminal import duration, figure, harmless, sparkline, tail
 
@@ -62,6 +63,8 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "incumbent": None,
         "gain": None,
         "confirmed": None,
+        "spent": asdict(ledger.consultations.spent(campaign.id)),
+        "proposals_waiting": len(ledger.consultations.waiting(campaign.id)),
         "trial": _running_trial(ledger, campaign) if running else None,
     }
     if standing.has_baseline and standing.belief is not None:
@@ -172,6 +175,8 @@ def status_view(facts: Facts) -> RenderableType:
         saved = duration(facts["seconds_saved"])
         trials = f"hopeless trial{'' if facts['ended_early'] == 1 else 's'}"
         rows.append(("ended early", f"{facts['ended_early']} {trials}, {saved} saved"))
+    if facts["spent"]["requests"]:
+        rows.append(("spent", usage_words(facts["spent"])))
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if facts["self_reported"]:
@@ -179,6 +184,16 @@ def status_view(facts: Facts) -> RenderableType:
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(harmless(text)))
     return table
+
+
+def usage_words(usage: Facts) -> str:
+    """What asking researchers cost: money, tokens, requests."""
+    cached = f", {usage['cached_tokens']} of them cached" if usage["cached_tokens"] else ""
+    unpriced = f", {usage['unpriced']} of them of unknown price" if usage["unpriced"] else ""
+    return (
+        f"{usage['usd']:.4g} USD: {usage['input_tokens']} tokens sent{cached}, "
+        f"{usage['output_tokens']} received, {usage['requests']} requests{unpriced}"
+    )
 
 
 def _mean_and_sd(belief: Facts) -> str:
@@ -259,7 +274,13 @@ def show_facts(ledger: Ledger, experiment: Experiment) -> Facts:
         if evidence
         else None,
         "trials": [_trial_facts(ledger, trial) for trial in ledger.trials(experiment.id)],
+        "spent": asdict(usage_of(ledger, experiment)),
     }
+
+
+def usage_of(ledger: Ledger, experiment: Experiment) -> Usage:
+    """What the proposal of an experiment cost, and the proposals that it answered."""
+    return sum((one.usage for one in ledger.consultations.of(experiment.id)), Usage())
 
 
 def _trial_facts(ledger: Ledger, trial: Trial) -> Facts:
@@ -296,6 +317,8 @@ def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
         parts.append(Text(f"expected: {facts['expected']:+g}"))
     where = f"{facts['commit'][:10]} on {facts['parent'][:10]}" if facts["commit"] else "none"
     parts.append(Text(f"by {facts['researcher']}, commit {where}"))
+    if facts["spent"]["requests"]:
+        parts.append(Text(f"asking for it cost {usage_words(facts['spent'])}"))
     if facts["diff"]:
         parts += [Text(), Syntax(harmless(facts["diff"]), "diff", background_color="default")]
     if facts["trials"]:

@@ -9,25 +9,25 @@ campaign is continued by running the loop again.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from threading import RLock
 
-from novum.briefing import Briefing
 from novum.campaign.ablation import Ablation, worthless
 from novum.campaign.bench import Bench, Job, Stop
 from novum.campaign.case import case_of, commit_message
 from novum.campaign.confirmation import ASKED, END, MILESTONE, Referee
-from novum.campaign.events import Event, Judged, Notice, Observer, Proposed, Started, Step
-from novum.campaign.requests import NOT_UNDERSTOOD, Asked, asked_in, is_for, proposal_in
+from novum.campaign.events import Event, Judged, Notice, Observer, Started, Step
+from novum.campaign.proposing import Place, Proposer, Stopped
+from novum.campaign.requests import NOT_UNDERSTOOD, Asked, asked_in, is_for
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
 from novum.judge import Belief, Judge, Next
 from novum.judge.exact import disagreement
-from novum.lab import Lab
 from novum.ledger import Confirmation, Experiment, Ledger, Trial
-from novum.patch import Diff, apply_edits, diff
+from novum.patch import apply_edits
 from novum.records import Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
-from novum.researchers import Desk, Researcher
+from novum.researchers import Researcher
 from novum.runners import Runner
 from novum.search import Search
 from novum.standing import Standing
@@ -36,10 +36,6 @@ __all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
 
 MISHAPS = 3  # trials in a row that may fail for reasons of the place
 TIDY_EVERY = 1000
-
-
-class Stopped(Exception):  # noqa: N818  not an error: the way out when the person says stop
-    """The person asked to stop; everything is recorded, and the campaign can go on later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +62,14 @@ class Machine:
     ) -> None:
         self._ledger, self._repo, self._standing = ledger, repo, standing
         self._parts, self._observers = parts, observers
+        self._telling = RLock()  # a researcher's words come from a thread of its own
         self._lab, self._campaign = standing.lab, standing.campaign
-        self._bench = Bench(ledger, repo, standing, parts.runner, dataset, self._tell)
+        self._bench = Bench(
+            ledger, repo, standing, parts.runner, dataset, self._tell, self._meanwhile
+        )
+        self._proposer = Proposer(
+            ledger, repo, standing, parts.search, parts.researcher, self._bench, self._tell
+        )
         self._referee = Referee(ledger, standing, self._try, self._tell)
         self.stop = self._bench.stop
 
@@ -78,14 +80,16 @@ class Machine:
             Stopped: if the person asked to stop.
             CampaignError: if the baseline fails, or the place does.
         """
-        with closing(self._bench):
+        with closing(self._bench), closing(self._proposer):
+            self._proposer.target = experiments
             self._recover()
             while experiments is None or self._standing.experiments < experiments:
                 self._confirm_in_passing(experiments)
-                experiment = self._next(self._parts.researcher)
+                experiment = self._proposer.next()
                 if experiment is None:
                     self._tell(Notice("the researcher has nothing more to propose"))
                     break
+                self._proposer.look_ahead()
                 self._work_on(experiment)
             self._confirm_requested()
             if self._lab.confirm.at_end and not self._referee.settled:
@@ -96,7 +100,7 @@ class Machine:
         """Work only on what the person put in, until nothing of that is waiting."""
         with closing(self._bench):
             self._recover()
-            while (experiment := self._next(None)) is not None:
+            while (experiment := self._proposer.requested()) is not None:
                 self._work_on(experiment)
             self._confirm_requested()
 
@@ -117,6 +121,7 @@ class Machine:
             self._ledger.requests.answer(request.id, "came when nothing was running")
         self._tell(Started(self._standing))
         self._ledger.end_lost_trials(self._campaign.id)
+        self._ledger.consultations.end_lost(self._campaign.id)
         for experiment in self._ledger.experiments(self._campaign.id, last=1):
             if experiment.verdict is not None:
                 self._commit(experiment, experiment.verdict)  # it may be lost while it has no ref
@@ -139,8 +144,8 @@ class Machine:
             raise CampaignError(
                 "the baseline failed; mend the lab, commit, and start a new campaign"
             )
-        baseline = unfinished or self._open(
-            Proposal("baseline", (), researcher="novum"), self._campaign.start_commit, {}
+        baseline = unfinished or self._proposer.open(
+            Proposal("baseline", (), researcher="novum"), Place(self._campaign.start_commit, {})
         )
         while len(self._standing.values(baseline.id)) < self._lab.baseline_runs:
             trial = self._try(Job(baseline, baseline))
@@ -217,54 +222,10 @@ class Machine:
                 proposal = ablation.proposal(part)
             if proposal is None:
                 continue
-            parent = self._parts.search.parent(self._standing)
-            files = self._repo.files(parent, self._lab.files.editable)
             before = self._standing.incumbent
-            self._work_on(self._open(proposal, parent, files))
+            self._work_on(self._proposer.open(proposal, self._proposer.place()))
             if self._standing.incumbent is not before:
                 gone.update(keep.id for keep in part.keeps)
-
-    # Proposing
-
-    def _next(self, researcher: Researcher | None) -> Experiment | None:
-        """Open the next experiment: what the person put in comes first."""
-        self._bench.heed_requests()
-        if self.stop.wanted:
-            raise Stopped
-        parent = self._parts.search.parent(self._standing)
-        files = self._repo.files(parent, self._lab.files.editable)
-        for request in self._ledger.requests.waiting("proposal"):
-            try:
-                wish = proposal_in(request)
-            except NOT_UNDERSTOOD as error:
-                self._ledger.requests.answer(request.id, f"not understood: {error}")
-                self._tell(Notice(f"request {request.id} was not understood: {error}"))
-            else:
-                return self._open(wish, parent, files, request.id)
-        if researcher is None:
-            return None
-        recent = tuple(self._standing.recent)
-        briefing = Briefing(self._lab, parent, files, self._standing.tried, recent)
-        proposal = researcher.propose(briefing, Desk())
-        return None if proposal is None else self._open(proposal, parent, files)
-
-    def _open(
-        self,
-        proposal: Proposal,
-        parent: str,
-        files: Mapping[str, str],
-        request: int | None = None,
-    ) -> Experiment:
-        proposal = _as_text(proposal)
-        change = _diff(proposal, files, self._lab)
-        number = self._standing.next_number
-        experiment = self._ledger.add_experiment(
-            self._campaign.id, number, proposal, parent, change, request
-        )
-        self._standing.open(experiment)
-        self._tell(Step("proposed"))
-        self._tell(Proposed(experiment))
-        return experiment
 
     # Trying
 
@@ -398,9 +359,13 @@ class Machine:
         self._repo.move(branch, commit, expected)
         self._tell(Step("advanced"))
 
+    def _meanwhile(self) -> None:
+        self._proposer.look_ahead()
+
     def _tell(self, event: Event) -> None:
-        for observer in self._observers:
-            observer(event)
+        with self._telling:
+            for observer in self._observers:
+                observer(event)
 
 
 def _failure(trial: Trial) -> Verdict:
@@ -410,20 +375,3 @@ def _failure(trial: Trial) -> Verdict:
     outcome = Outcome.INVALID if trial.state is TrialState.INVALID else Outcome.CRASH
     told = trial.state == outcome.value
     return Verdict(outcome, trial.detail if told else f"{trial.state}: {trial.detail}")
-
-
-def _as_text(proposal: Proposal) -> Proposal:
-    """The proposal with words that can be stored: a model may produce half of a character."""
-    names = ("title", "hypothesis", "kind", "source", "key", "researcher")
-    words = {
-        name: getattr(proposal, name).encode("utf-8", "replace").decode("utf-8") for name in names
-    }
-    return replace(proposal, **words)
-
-
-def _diff(proposal: Proposal, files: Mapping[str, str], lab: Lab) -> Diff:
-    """What a proposal changes; nothing if it does not apply, which its verdict will say."""
-    try:
-        return diff(files, apply_edits(files, proposal.edits, lab.files.editable))
-    except PatchError:
-        return Diff("", 0, 0)

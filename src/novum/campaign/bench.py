@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -64,10 +64,12 @@ class Bench:
         runner: Runner,
         dataset: Dataset,
         tell: Observer,
+        meanwhile: Callable[[], None],
     ) -> None:
         self.stop = Stop()
         self.session = ledger.open_session(standing.campaign.id)
         self._ledger, self._standing, self._tell = ledger, standing, tell
+        self._meanwhile = meanwhile  # what is to be done now and then while a trial runs
         directory, start = ledger.home / "slots" / "0", standing.campaign.start_commit
         self._slot = Slot(repo, directory, standing.lab, start, dataset, runner)
         self._beaten = self._looked = 0.0
@@ -123,6 +125,7 @@ class Bench:
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self.heed_requests()
+            self._meanwhile()
         if now - self._beaten >= BEAT_SECONDS:
             self._beaten = now
             self._ledger.beat(

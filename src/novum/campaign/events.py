@@ -76,6 +76,13 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaiting:
+    """Nothing runs: the machine waits for this researcher's proposal."""
+
+    researcher: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that the person should know."""
 
@@ -100,6 +107,7 @@ Event = (
     | Judged
     | Confirming
     | Confirmed
+    | Awaiting
     | Notice
     | Step
 )

@@ -29,6 +29,11 @@ def is_for(request: Request, tag: str) -> bool:
     return not isinstance(body, dict) or body.get("campaign", tag) == tag
 
 
+def wants_again(request: Request) -> bool:
+    """Whether a proposal is to be tried even if it repeats an earlier one."""
+    return isinstance(request.body, dict) and request.body.get("again") is True
+
+
 def asked_in(request: Request) -> Asked:
     """What a request wants to be confirmed.
 

@@ -23,12 +23,27 @@ if TYPE_CHECKING:
     from novum.opening import Wish
 
 
+RESEARCHER = click.option("--researcher", help="Who proposes, if not as the lab or campaign says.")
+AHEAD = click.option(
+    "--ahead", type=click.IntRange(0, 16), help="Proposals made ahead while trials run."
+)
+MAX_COST = click.option(
+    "--max-cost-usd", type=POSITIVE, help="Pause when language models have cost so much in all."
+)
+MAX_TOKENS = click.option(
+    "--max-tokens", type=click.IntRange(min=1), help="Pause after so many tokens in all."
+)
+
+
 @click.command()
 @LAB
 @EXPERIMENTS
 @click.option("--tag", help="Name of the campaign: its branch is autoresearch/TAG.")
 @click.option("--seconds", type=POSITIVE, help="Budget of a trial.")
-@click.option("--researcher", help="Who proposes; the lab's own choice if not given.")
+@RESEARCHER
+@AHEAD
+@MAX_COST
+@MAX_TOKENS
 def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
@@ -40,6 +55,10 @@ def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
 @LAB
 @EXPERIMENTS
 @TAG
+@RESEARCHER
+@AHEAD
+@MAX_COST
+@MAX_TOKENS
 def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Go on with a campaign."""
     from novum.opening import Wish
@@ -50,11 +69,12 @@ def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes t
 @click.command("try")
 @LAB
 @click.option("-m", "--message", required=True, help="The hypothesis; its first line is the title.")
-def try_(lab: Path, message: str) -> None:
+@click.option("--again", is_flag=True, help="Run it even if it repeats an earlier experiment.")
+def try_(lab: Path, message: str, again: bool) -> None:
     """Make an experiment of your own edits in the working tree."""
     from novum import session
 
-    outcome = session.try_edits(lab, message)
+    outcome = session.try_edits(lab, message, again=again)
     click.echo(outcome)
 
 

@@ -19,7 +19,8 @@ from novum.records import Proposal, Usage
 THINKING, WAITING, TAKEN = "thinking", "waiting", "taken"
 REPEATED, STALE, NOTHING, FAILED = "repeated", "stale", "nothing", "failed"
 _USAGE = "requests, input_tokens, cached_tokens, output_tokens, usd, unpriced"
-_COLUMNS = f"id, researcher, started, ended, parent, state, proposal, experiment, detail, {_USAGE}"
+_FACTS = "id, researcher, started, ended, parent, request, state, experiment, detail"
+_COLUMNS = f"{_FACTS}, proposal, {_USAGE}"
 
 Transcript = Sequence[tuple[str, str]]
 """Names, and the texts that were sent or answered under them, in their order."""
@@ -34,6 +35,7 @@ class Consultation:
     started: float
     ended: float | None
     parent: str
+    request: int | None  # the person's idea that it was to work out
     state: str
     proposal: Proposal | None
     experiment: int | None
@@ -51,13 +53,13 @@ class Consultations:
     ) -> None:
         self._rows, self._write = rows, write
 
-    def open(self, campaign: int, researcher: str, parent: str) -> int:
+    def open(self, campaign: int, researcher: str, parent: str, request: int | None = None) -> int:
         """Record that a researcher begins to think; returns the consultation's id."""
         with self._write() as db:
             cursor = db.execute(
-                f"INSERT INTO consultation (campaign, researcher, started, parent, state, detail,"
-                f" {_USAGE}) VALUES (?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0.0, 0)",
-                (campaign, researcher, time.time(), parent, THINKING),
+                f"INSERT INTO consultation (campaign, researcher, started, parent, request, state,"
+                f" detail, {_USAGE}) VALUES (?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0.0, 0)",
+                (campaign, researcher, time.time(), parent, request, THINKING),
             )
             return int(cursor.lastrowid or 0)
 
@@ -90,12 +92,12 @@ class Consultations:
     ) -> None:
         """Record what a researcher answered: `waiting`, `nothing` or `failed`."""
         text = None if proposal is None else json.dumps(asdict(proposal))
-        name = None if proposal is None else proposal.researcher or None
+        name = None if proposal is None else _storable(proposal.researcher) or None
         with self._write() as db:
             db.execute(
                 "UPDATE consultation SET state = ?, ended = ?, proposal = ?, detail = ?,"
                 " researcher = COALESCE(?, researcher) WHERE id = ? AND state = ?",
-                (state, time.time(), text, detail, name, consultation, THINKING),
+                (state, time.time(), text, _storable(detail), name, consultation, THINKING),
             )
 
     def settle(
@@ -121,6 +123,11 @@ class Consultations:
     def waiting(self, campaign: int) -> list[Consultation]:
         """The proposals that became nothing yet, oldest first."""
         return self._read("campaign = ? AND state = ?", campaign, WAITING)
+
+    def newest(self, campaign: int, count: int) -> list[Consultation]:
+        """The newest so many of a campaign, oldest first."""
+        where = "id IN (SELECT id FROM consultation WHERE campaign = ? ORDER BY id DESC LIMIT ?)"
+        return self._read(where, campaign, count)
 
     def all(self, campaign: int) -> list[Consultation]:
         """All of a campaign, oldest first."""
@@ -149,10 +156,14 @@ class Consultations:
 
 
 def _consultation(row: sqlite3.Row) -> Consultation:
-    names = ("id", "researcher", "started", "ended", "parent", "state", "experiment", "detail")
     proposal = None if row["proposal"] is None else read_proposal(json.loads(row["proposal"]))
-    values = {name: row[name] for name in names}
+    values = {name: row[name] for name in _FACTS.split(", ")}
     return Consultation(**values, proposal=proposal, usage=_usage(row))
+
+
+def _storable(text: str) -> str:
+    """Text that SQLite takes: a model may produce half of a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _usage(row: sqlite3.Row) -> Usage:

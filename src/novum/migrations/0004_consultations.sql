@@ -6,6 +6,7 @@ CREATE TABLE consultation (
     started REAL NOT NULL,
     ended REAL,                      -- NULL while it thinks
     parent TEXT NOT NULL,            -- the commit that it was asked to change
+    request INTEGER REFERENCES request (id),  -- the person's idea that it was to work out
     state TEXT NOT NULL,             -- thinking, waiting, taken, repeated, stale, nothing, failed
     proposal TEXT,                   -- JSON; NULL if there is none
     experiment INTEGER REFERENCES experiment (id),  -- what it became, or whose result answered it

@@ -67,7 +67,8 @@ class Researcher(Protocol):
 
     `instant`: it answers in no time, so it is asked when its answer is needed, with all results
     known, and gets no text to read. Any other is asked ahead, in a thread of its own, while trials
-    run. A class whose text is led by instructions tells them with `frame(lab) -> str`.
+    run. Optional: `frame(lab) -> str`, the instructions that lead the text of such a class, and
+    `patience`, how many seconds the proposals of others are awaited when it has none itself.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """For tests, ours and other people's: scripted parts, and what every part of a role must pass.
 
-`ScriptedResearcher` and `InstantRunner` need no processes and no waiting; `check_researcher` and
+`ScriptedResearcher`, `DeliberateResearcher` and `InstantRunner` need no processes and no waiting; `check_researcher` and
 `check_runner` are the conformance suites (`novum.testing.conformance`).
 """
 
@@ -16,7 +16,7 @@ from novum.researchers import Desk
 from novum.runners import Order, Pulse
 from novum.testing.conformance import check_researcher, check_runner
 
-__all__ = ["InstantRunner", "ScriptedResearcher", "check_researcher", "check_runner"]
+__all__ = ["DeliberateResearcher", "InstantRunner", "ScriptedResearcher", "check_researcher", "check_runner"]
 
 
 class ScriptedResearcher:
@@ -40,6 +40,29 @@ class ScriptedResearcher:
             if not idea.key or idea.key not in briefing.tried:
                 return idea
         return None
+
+
+class DeliberateResearcher(ScriptedResearcher):
+    """Proposes what it was given, in order, and takes its time: `think` is called before each.
+
+    What `think` raises it raises, too.
+    """
+
+    name = "deliberate"
+    instant = False
+
+    def __init__(
+        self,
+        proposals: Iterable[Proposal] = (),
+        think: Callable[[Briefing, Desk], object] = lambda briefing, desk: None,
+    ) -> None:
+        super().__init__(proposals)
+        self._think = think
+
+    def propose(self, briefing: Briefing, desk: Desk) -> Proposal | None:
+        """The next proposal whose key was not tried, after some thought."""
+        self._think(briefing, desk)
+        return None if desk.cancel.is_set() else super().propose(briefing, desk)
 
 
 class InstantRunner:

@@ -1,0 +1,297 @@
+"""Where the next experiment comes from: requests of others, a researcher that answers at once, or
+what one that takes its time has thought of while trials ran.
+
+A thought rests on the assumption that the incumbent stands. When that fails, its proposal is moved
+onto the new incumbent if it still applies there; else the researcher is asked again. A proposal
+that repeats an earlier one is answered with that experiment's result.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+
+from novum.briefing import Briefing
+from novum.campaign.bench import Bench
+from novum.campaign.events import Awaiting, Notice, Observer, Proposed, Step
+from novum.campaign.repeats import Repeats, result_words
+from novum.campaign.requests import NOT_UNDERSTOOD, is_for, proposal_in, wants_again
+from novum.campaign.thinking import Thinker
+from novum.errors import PatchError
+from novum.lab import Lab
+from novum.ledger import Consultation, Experiment, Ledger, Request
+from novum.ledger.consultations import REPEATED, STALE
+from novum.patch import Diff, apply_edits, diff
+from novum.records import Proposal
+from novum.repo import Repo
+from novum.researchers import Desk, Researcher
+from novum.search import Search
+from novum.standing import Standing
+
+LOOK_SECONDS = 0.2  # how often requests are looked for while nothing runs
+REPEATS = 10  # in a row, after which a researcher has nothing new
+
+
+class Stopped(Exception):  # noqa: N818  not an error: the way out when the person says stop
+    """The person asked to stop; everything is recorded, and the campaign can go on later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The commit to build on, and the editable files there."""
+
+    parent: str
+    files: Mapping[str, str]
+
+
+class Proposer:
+    """Opens one experiment after another."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        repo: Repo,
+        standing: Standing,
+        search: Search,
+        researcher: Researcher | None,
+        bench: Bench,
+        tell: Observer,
+    ) -> None:
+        self._ledger, self._repo, self._standing = ledger, repo, standing
+        self._search, self._researcher = search, researcher
+        self._bench, self._tell = bench, tell
+        self._lab, self._campaign = standing.lab, standing.campaign
+        self.target: int | None = None  # so many experiments there may be
+        self._repeats = Repeats(ledger, self._campaign.id)
+        self._repeated_in_a_row = 0
+        self._thinker: Thinker | None = None
+        if researcher is not None and not researcher.instant:
+            self._thinker = Thinker(researcher, ledger, self._campaign.id, tell)
+
+    def close(self) -> None:
+        """Let nobody think on."""
+        if self._thinker is not None:
+            self._thinker.close()
+
+    def open(
+        self,
+        proposal: Proposal,
+        place: Place,
+        *,
+        request: int | None = None,
+        consultation: Consultation | None = None,
+    ) -> Experiment:
+        """Record a proposal as the next experiment."""
+        proposal = _as_text(proposal)
+        change = _diff(proposal, place.files, self._lab)
+        number = self._standing.next_number
+        with self._ledger.together():
+            experiment = self._ledger.add_experiment(
+                self._campaign.id,
+                number,
+                proposal,
+                place.parent,
+                change,
+                request,
+                consultation.id if consultation else None,
+            )
+            if consultation is not None and consultation.request is not None:
+                self._ledger.requests.answer(consultation.request, f"experiment {number}")
+        self._standing.open(experiment)
+        self._repeats.add(experiment)
+        self._tell(Step("proposed"))
+        self._tell(Proposed(experiment))
+        return experiment
+
+    def requested(self) -> Experiment | None:
+        """The next experiment that somebody put in; None if nothing waits."""
+        self._bench.heed_requests()
+        if self._bench.stop.wanted:
+            raise Stopped
+        for request in self._ledger.requests.waiting("proposal"):
+            if not is_for(request, self._campaign.tag):
+                continue
+            try:
+                wish = proposal_in(request)
+            except NOT_UNDERSTOOD as error:
+                self._ledger.requests.answer(request.id, f"not understood: {error}")
+                self._tell(Notice(f"request {request.id} was not understood: {error}"))
+                continue
+            place = self.place()
+            earlier = None if wants_again(request) else self._repeated(wish, place)
+            if earlier is None:
+                return self.open(wish, place, request=request.id)
+            self._ledger.requests.answer(request.id, f"repeats {result_words(earlier)}")
+        return None
+
+    def next(self) -> Experiment | None:
+        """The next experiment; None when there is nothing more.
+
+        Raises:
+            Stopped: if the person asked to stop.
+            ResearcherError: if who proposes cannot go on.
+        """
+        if self._thinker is not None and not self._thinker.thinking:
+            self._thinker.exhausted = False  # it had nothing while a result was still to come
+        patience = getattr(self._researcher, "patience", 0.0)
+        end = time.monotonic() + patience
+        awaited = False
+        while True:
+            experiment = self.requested() or self._own()
+            if experiment is not None:
+                self._repeated_in_a_row = 0
+                return experiment
+            is_thinking = self._thinker is not None and not self._thinker.exhausted
+            if not is_thinking and time.monotonic() >= end:
+                return None
+            if not awaited:
+                self._tell(Awaiting(self._researcher.name if self._researcher else ""))
+                awaited = True
+            self._pause()
+
+    def look_ahead(self) -> None:
+        """Begin to think about what comes after the experiment that runs."""
+        thinker = self._thinker
+        if thinker is None or thinker.thinking or thinker.troubled or thinker.exhausted:
+            return
+        if not self._standing.has_baseline:
+            return
+        waiting = self._ledger.consultations.waiting(self._campaign.id)
+        room = int(self._setting("ahead", self._lab.researcher.ahead) or 0) - len(waiting)
+        if self.target is not None:
+            room = min(room, self.target - self._standing.experiments - len(waiting) - 1)
+        if room > 0:
+            self._ask(thinker)
+
+    def place(self) -> Place:
+        """Where to build next."""
+        parent = self._search.parent(self._standing)
+        return Place(parent, self._repo.files(parent, self._lab.files.editable))
+
+    # What the campaign's own researcher proposes
+
+    def _own(self) -> Experiment | None:
+        """An experiment of the researcher's, if it has one now; a slow one is asked for one."""
+        if self._researcher is None:
+            return None
+        if self._thinker is None:
+            return self._at_once(self._researcher)
+        experiment = self._prepared()
+        if experiment is None and not self._thinker.thinking:
+            self._thinker.require_sound()
+            experiment = self._prepared()  # it may have answered between the two looks
+            if self._repeated_in_a_row >= REPEATS:
+                self._thinker.exhausted = True
+            if experiment is None and not self._thinker.exhausted:
+                self._ask(self._thinker)
+        return experiment
+
+    def _at_once(self, researcher: Researcher) -> Experiment | None:
+        while self._repeated_in_a_row < REPEATS * REPEATS:
+            place = self.place()
+            proposal = researcher.propose(self._briefing(place), Desk())
+            if proposal is None:
+                return None
+            earlier = self._repeated(proposal, place)
+            if earlier is None:
+                return self.open(proposal, place)
+            self._repeated_in_a_row += 1
+            self._standing.repeat(proposal, earlier)
+            self._tell(Notice(f"{proposal.title!r} repeats {result_words(earlier)}"))
+        return None
+
+    def _prepared(self) -> Experiment | None:
+        """The oldest proposal that waits and can be tried; those that cannot are told so."""
+        for one in self._ledger.consultations.waiting(self._campaign.id):
+            assert one.proposal is not None
+            place = self.place()
+            earlier = self._repeated(one.proposal, place)
+            if earlier is not None:
+                self._turn_down(one, REPEATED, earlier, f"repeats {result_words(earlier)}")
+            elif one.parent != place.parent and (problem := self._misfit(one.proposal, place)):
+                self._turn_down(one, STALE, None, problem)
+            else:
+                return self.open(one.proposal, place, consultation=one)
+        return None
+
+    def _turn_down(
+        self, one: Consultation, state: str, earlier: Experiment | None, why: str
+    ) -> None:
+        assert one.proposal is not None
+        self._repeated_in_a_row += state == REPEATED
+        self._ledger.consultations.settle(one.id, state, earlier.id if earlier else None, why)
+        self._tell(Notice(f"{one.proposal.title!r} {why}"))
+
+    def _misfit(self, proposal: Proposal, place: Place) -> str | None:
+        """Why a proposal for an earlier incumbent does not fit this one; None if it does."""
+        try:
+            apply_edits(place.files, proposal.edits, self._lab.files.editable)
+        except PatchError as error:
+            now = self._standing.incumbent
+            kept = f"experiment {now.number} ({now.proposal.title!r}) was kept meanwhile"
+            return f"was made for an earlier incumbent; {kept}, and it applies no more: {error}"
+        return None
+
+    def _ask(self, thinker: Thinker) -> None:
+        spent = self._ledger.consultations.spent(self._campaign.id)
+        usd = self._setting("max_cost_usd", self._lab.researcher.max_cost_usd) or 0.0
+        tokens = self._setting("max_tokens", self._lab.researcher.max_tokens)
+        idea = self._idea()
+        thinker.ask(
+            self._briefing(self.place(), idea),
+            usd - spent.usd,
+            inf if tokens is None else tokens - spent.tokens,
+            idea.id if idea else None,
+        )
+
+    def _idea(self) -> Request | None:
+        """The oldest idea in plain words that nobody works out yet."""
+        taken = {one.request for one in self._ledger.consultations.waiting(self._campaign.id)}
+        ideas = self._ledger.requests.waiting("idea")
+        return next((one for one in ideas if one.id not in taken), None)
+
+    def _briefing(self, place: Place, idea: Request | None = None) -> Briefing:
+        standing = self._standing
+        return Briefing(
+            self._lab,
+            place.parent,
+            place.files,
+            standing.tried,
+            tuple(standing.recent),
+            standing.next_number,
+            standing.results,
+            standing.tallies,
+            idea=str(idea.body["text"]) if idea else "",
+        )
+
+    def _repeated(self, proposal: Proposal, place: Place) -> Experiment | None:
+        """The earlier experiment that a proposal repeats; None if it is new, or changes nothing."""
+        return self._repeats.find(_diff(proposal, place.files, self._lab).text)
+
+    def _pause(self) -> None:
+        if self._thinker is not None and self._thinker.thinking:
+            self._thinker.wait(LOOK_SECONDS)
+        else:
+            self._bench.stop.after_trial.wait(LOOK_SECONDS)
+
+    def _setting(self, name: str, default: float | None) -> float | None:
+        """What the person asked for when the campaign began or went on, or else the lab's."""
+        value: float | None = self._campaign.settings.get(name)
+        return default if value is None else value
+
+
+def _as_text(proposal: Proposal) -> Proposal:
+    """The proposal with words that can be stored: a model may produce half of a character."""
+    names = ("title", "hypothesis", "kind", "source", "key", "researcher")
+    words = {
+        name: getattr(proposal, name).encode("utf-8", "replace").decode("utf-8") for name in names
+    }
+    return replace(proposal, **words)
+
+
+def _diff(proposal: Proposal, files: Mapping[str, str], lab: Lab) -> Diff:
+    """What a proposal changes; nothing if it does not apply, which its verdict will say."""
+    try:
+        return diff(files, apply_edits(files, proposal.edits, lab.files.editable))
+    except PatchError:
+        return Diff("", 0, 0)
