@@ -2,7 +2,8 @@
 
     python driver.py LAB SCORES IDEAS [STEP COUNT]
 
-`SCORES` is `idea` (a score depends on the idea alone) or `seed` (it also depends on the seed).
+`SCORES` is `idea` (a score depends on the idea alone), `seed` (it also depends on the seed), or
+`slow` (as `idea`, from a researcher that takes its time).
 With a step, the process sends itself SIGKILL when that step is made for the `COUNT`th time.
 """
 
@@ -23,7 +24,7 @@ from novum.records import Edit, Measurement, Proposal, TrialResult, TrialState
 from novum.repo import Repo
 from novum.search import Greedy
 from novum.standing import Standing
-from novum.testing import InstantRunner, ScriptedResearcher
+from novum.testing import DeliberateResearcher, InstantRunner, ScriptedResearcher
 
 # One round: better each time it is kept; a crash (9), a change that does not apply (None).
 ROUND = [-1, 2, -2, 9, -3, None, 1, -4, -3.5, -5, 8, -6]
@@ -78,7 +79,8 @@ def main(lab: Path, scores: str, count: int, step: str | None = None, at: int = 
         standing = Standing.read(ledger, parse_lab(text), campaign)
         judge = judge_named(standing.lab.policy)
         runner = InstantRunner(measure(scores == "seed"))
-        parts = Parts(runner, judge, Greedy(), ScriptedResearcher(ideas(count)))
+        kind = DeliberateResearcher if scores == "slow" else ScriptedResearcher
+        parts = Parts(runner, judge, Greedy(), kind(ideas(count)))
         print("ready", flush=True)
         Machine(ledger, repo, standing, parts, Dataset(), [killer(step, at)]).run(None)
 

@@ -7,7 +7,7 @@ that repeats an earlier one is answered with that experiment's result.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -208,7 +208,7 @@ class Proposer:
             earlier = self._repeated(one.proposal, place)
             if earlier is not None:
                 self._turn_down(one, REPEATED, earlier, f"repeats {result_words(earlier)}")
-            elif one.parent != place.parent and (problem := self._misfit(one.proposal, place)):
+            elif problem := self._outdated(one, place):
                 self._turn_down(one, STALE, None, problem)
             else:
                 return self.open(one.proposal, place, consultation=one)
@@ -222,15 +222,22 @@ class Proposer:
         self._ledger.consultations.settle(one.id, state, earlier.id if earlier else None, why)
         self._tell(Notice(f"{one.proposal.title!r} {why}"))
 
-    def _misfit(self, proposal: Proposal, place: Place) -> str | None:
-        """Why a proposal for an earlier incumbent does not fit this one; None if it does."""
-        try:
-            apply_edits(place.files, proposal.edits, self._lab.files.editable)
-        except PatchError as error:
-            now = self._standing.incumbent
-            kept = f"experiment {now.number} ({now.proposal.title!r}) was kept meanwhile"
-            return f"was made for an earlier incumbent; {kept}, and it applies no more: {error}"
-        return None
+    def _outdated(self, one: Consultation, place: Place) -> str | None:
+        """Why a proposal for an earlier incumbent does not fit this one; None if it does.
+
+        One that did not even fit its own is no victim of time: it is an experiment, and invalid.
+        """
+        if one.proposal is None or one.parent == place.parent:
+            return None
+        editable = self._lab.files.editable
+        problem = _misfit(one.proposal, place.files, editable)
+        if problem is None:
+            return None
+        if _misfit(one.proposal, self._repo.files(one.parent, editable), editable) is not None:
+            return None
+        now = self._standing.incumbent
+        kept = f"experiment {now.number} ({now.proposal.title!r}) was kept meanwhile"
+        return f"was made for an earlier incumbent; {kept}, and it applies no more: {problem}"
 
     def _ask(self, thinker: Thinker) -> None:
         spent = self._ledger.consultations.spent(self._campaign.id)
@@ -278,6 +285,17 @@ class Proposer:
         """What the person asked for when the campaign began or went on, or else the lab's."""
         value: float | None = self._campaign.settings.get(name)
         return default if value is None else value
+
+
+def _misfit(
+    proposal: Proposal, files: Mapping[str, str], editable: Collection[str]
+) -> PatchError | None:
+    """Why a proposal does not apply to these files; None if it does."""
+    try:
+        apply_edits(files, proposal.edits, editable)
+    except PatchError as error:
+        return error
+    return None
 
 
 def _as_text(proposal: Proposal) -> Proposal:
