@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from novum.records import Usage
+
 BARS = "▁▂▃▄▅▆▇█"
 # Control characters could move the cursor, recolour the screen, or hide what is there.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -38,6 +40,16 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
     low, high = min(values), max(values)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(BARS[round((value - low) * scale)] for value in values)
+
+
+def cost(usage: Usage) -> str:
+    """What asking researchers cost: money, tokens, requests."""
+    cached = f", {usage.cached_tokens} of them cached" if usage.cached_tokens else ""
+    unpriced = f", {usage.unpriced} of them of unknown price" if usage.unpriced else ""
+    return (
+        f"{usage.usd:.4g} USD: {usage.input_tokens} tokens sent{cached}, "
+        f"{usage.output_tokens} received, {usage.requests} requests{unpriced}"
+    )
 
 
 def duration(seconds: float) -> str:

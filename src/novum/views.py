@@ -17,7 +17,7 @@ from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome, TrialState, Usage
 from novum.standing import Standing
-from novum.terminal import duration, figure, harmless, sparkline, tail
+from novum.terminal import cost, duration, figure, harmless, sparkline, tail
 
 Facts = dict[str, Any]
 COLOURS = {
@@ -176,7 +176,7 @@ def status_view(facts: Facts) -> RenderableType:
         trials = f"hopeless trial{'' if facts['ended_early'] == 1 else 's'}"
         rows.append(("ended early", f"{facts['ended_early']} {trials}, {saved} saved"))
     if facts["spent"]["requests"]:
-        rows.append(("spent", usage_words(facts["spent"])))
+        rows.append(("spent", cost(Usage(**facts["spent"]))))
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if facts["self_reported"]:
@@ -184,16 +184,6 @@ def status_view(facts: Facts) -> RenderableType:
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(harmless(text)))
     return table
-
-
-def usage_words(usage: Facts) -> str:
-    """What asking researchers cost: money, tokens, requests."""
-    cached = f", {usage['cached_tokens']} of them cached" if usage["cached_tokens"] else ""
-    unpriced = f", {usage['unpriced']} of them of unknown price" if usage["unpriced"] else ""
-    return (
-        f"{usage['usd']:.4g} USD: {usage['input_tokens']} tokens sent{cached}, "
-        f"{usage['output_tokens']} received, {usage['requests']} requests{unpriced}"
-    )
 
 
 def _mean_and_sd(belief: Facts) -> str:
@@ -318,7 +308,7 @@ def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
     where = f"{facts['commit'][:10]} on {facts['parent'][:10]}" if facts["commit"] else "none"
     parts.append(Text(f"by {facts['researcher']}, commit {where}"))
     if facts["spent"]["requests"]:
-        parts.append(Text(f"asking for it cost {usage_words(facts['spent'])}"))
+        parts.append(Text(f"asking for it cost {cost(Usage(**facts['spent']))}"))
     if facts["diff"]:
         parts += [Text(), Syntax(harmless(facts["diff"]), "diff", background_color="default")]
     if facts["trials"]:

@@ -1,14 +1,14 @@
 """What there is to say about a campaign, as plain numbers from the ledger: no words, no layout."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from novum.confirmed import Claimed, claims, headline
 from novum.export import by_experiment, own_scores, score
 from novum.judge import Belief
 from novum.lab import Lab, parse_lab
 from novum.ledger import Campaign, Experiment, Ledger
-from novum.records import Evidence, Outcome, Verdict
+from novum.records import Evidence, Outcome, Usage, Verdict
 from novum.standing import Standing
 
 
@@ -62,6 +62,7 @@ class Cost:
     trial_seconds: float
     ended_early: int = 0  # hopeless trials
     saved: float = 0.0  # seconds of their budget
+    asked: Usage = field(default_factory=Usage)  # for proposals
 
     @property
     def share(self) -> float | None:
@@ -158,6 +159,7 @@ def read_facts(ledger: Ledger, campaign: Campaign) -> Facts:
             standing.trial_seconds,
             standing.hopeless,
             standing.saved,
+            ledger.consultations.spent(campaign.id),
         ),
         claims=tuple(claimed),
         parts=tuple(parts),

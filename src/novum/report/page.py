@@ -18,6 +18,7 @@ from novum.report.words import (
     spread,
     table,
 )
+from novum.terminal import cost as cost_words
 
 NEAR = 0.05  # a discard that is at least so probably better is a near miss
 NEAR_MISSES = 10
@@ -170,6 +171,7 @@ def _took(facts: Facts) -> str:
         ("ended early", _ended_early(cost)),
         ("wall time", duration(cost.seconds)),
         ("of that inside trials", "" if cost.share is None else f"{cost.share * 100:.1f} %"),
+        ("asking for proposals", cost_words(cost.asked) if cost.asked.requests else ""),
         ("experiments per hour", "" if rate is None else f"{rate:.{0 if rate >= 100 else 1}f}"),
     ]
     return "## What it took\n\n" + facts_table(rows)

@@ -1,7 +1,7 @@
 """For tests, ours and other people's: scripted parts, and what every part of a role must pass.
 
-`ScriptedResearcher`, `DeliberateResearcher` and `InstantRunner` need no processes and no waiting; `check_researcher` and
-`check_runner` are the conformance suites (`novum.testing.conformance`).
+`ScriptedResearcher`, `DeliberateResearcher` and `InstantRunner` need no processes and no waiting;
+`check_researcher` and `check_runner` are the conformance suites (`novum.testing.conformance`).
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,13 @@ from novum.researchers import Desk
 from novum.runners import Order, Pulse
 from novum.testing.conformance import check_researcher, check_runner
 
-__all__ = ["DeliberateResearcher", "InstantRunner", "ScriptedResearcher", "check_researcher", "check_runner"]
+__all__ = [
+    "DeliberateResearcher",
+    "InstantRunner",
+    "ScriptedResearcher",
+    "check_researcher",
+    "check_runner",
+]
 
 
 class ScriptedResearcher:
