@@ -113,8 +113,7 @@ class _Writer:
         return self._fenced("person", BETWEEN.join(shown), "person", WORDS)
 
     def _words(self, request: Request) -> str:
-        body = request.body
-        text = str(body.get("text", "")) if isinstance(body, dict) else ""
+        text = material.words_in(request)
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(request.created))
         before = [one for one in self._past.standing.recent if one.created <= request.created]
         after = f", after experiment {before[-1].number} was proposed" if before else ""

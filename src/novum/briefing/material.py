@@ -36,6 +36,12 @@ def next_idea(ledger: Ledger, campaign: Campaign) -> Request | None:
     return next((one for one in waiting if one.id not in taken), None)
 
 
+def words_in(request: Request) -> str:
+    """The words in a request; any process may have put it in, with whatever body."""
+    body = request.body
+    return str(body.get("text", "")) if isinstance(body, dict) else ""
+
+
 def said(ledger: Ledger | None) -> Sequence[Request]:
     """The newest of the person's words, oldest first."""
     return ledger.requests.newest("say", SAID) if ledger is not None else ()
