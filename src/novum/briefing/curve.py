@@ -12,11 +12,14 @@ from math import isfinite
 from novum.lab import Lab
 
 Points = Sequence[Mapping[str, float]]
-AXES = ("step", "tokens")  # along which curves are compared, beside the budget
-FEWEST = 5  # points, of which a shape can be told
+NAMES = {"step": "steps", "tokens": "tokens"}
+AXES = tuple(NAMES)  # along which curves are compared, beside the budget
+MIDDLE = 0.5  # of the shorter curve: where they are compared
+FEWEST, MOST = 5, 128  # points, of which a shape can be told, and that are looked at
 NOTABLE = 0.03  # a difference in steps or tokens that is worth a word
 SLIGHT = 0.01  # of the fall of the other curve: less is the same height
 STEEP = 0.02  # of the whole fall in the last tenth: it still falls
+MORE = 1.3  # times as much as the other curve: the same schedule lets both fall alike
 FLAT = 0.002  # of the whole fall in the last third: it does no more
 BROKEN = 0.25  # of the whole fall, given back by the end: it diverged
 
@@ -61,6 +64,8 @@ class Curve:
 
 def read(points: Points, lab: Lab, name: str = "") -> Curve | None:
     """The curve in some points: of that name, or of the most telling one; None if there is none."""
+    stride = len(points) // MOST + 1
+    points = [*points[:-1:stride], *points[-1:]]
     names = (name,) if name else lab.curve_names
     found = next((n for n in names if sum(n in point for point in points) >= FEWEST), None)
     if found is None:
@@ -110,10 +115,10 @@ def _ending(curve: Curve, before: Curve | None) -> Iterator[str]:
     yield f"{curve.name} ends at {curve.shown(curve.end)}" + (
         f" (before: {before.shown(before.end)})" if before is not None else ""
     )
-    last = _lately(curve, 10)
-    if last > STEEP * fall:
-        other = f"; before: {_lately(before, 10):.2g}" if before is not None else ""
-        yield f"still improving at the end ({last:.2g} in the last tenth{other})"
+    last, other = _lately(curve, 10), _lately(before, 10) if before is not None else 0.0
+    if last > STEEP * fall and last > MORE * other:
+        beside = f"; before: {other:.2g}" if before is not None else ""
+        yield f"still improving at the end ({last:.2g} in the last tenth{beside})"
     elif _lately(curve, 3) < FLAT * fall:
         yield "flat for the last third"
 
@@ -124,27 +129,27 @@ def _lately(curve: Curve, part: int) -> float:
 
 
 def _beside(curve: Curve, before: Curve, *, whole: bool) -> Iterator[str]:
-    """Speed, and height at equal steps or tokens, against the code before it."""
+    """Speed, and height at equal steps or tokens, against the code before it.
+
+    Heights are compared in the middle: a schedule that ends with the budget bends both ends.
+    """
     ratios = {axis: _ratio(curve.last(axis), before.last(axis)) for axis in AXES}
-    for axis, ratio in ratios.items():
-        if ratio is not None and whole and abs(ratio - 1) >= NOTABLE:
-            more = "more" if ratio > 1 else "fewer"
-            names = axis if axis.endswith("s") else f"{axis}s"
-            size = f"{ratio:.1f} times the" if ratio > 2 else f"{abs(ratio - 1):.0%} {more}"
-            yield f"{size} {names} in the budget"
     steps, tokens = ratios["step"], ratios["tokens"]
-    same_batch = steps is None or tokens is None or abs(tokens / steps - 1) < NOTABLE
-    for axis in AXES[:1] if same_batch and steps is not None else AXES:
-        place = min(curve.last(axis) or 0.0, before.last(axis) or 0.0)
+    same_batch = steps is not None and tokens is not None and abs(tokens / steps - 1) < NOTABLE
+    for axis in AXES[:1] if same_batch else AXES:
+        ratio, name = ratios[axis], NAMES[axis]
+        if ratio is None:
+            continue
+        if whole and abs(ratio - 1) >= NOTABLE:
+            more = f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'fewer'}"
+            yield f"{f'{ratio:.1f} times the' if ratio > 2 else more} {name} in the budget"
+        place = MIDDLE * min(curve.last(axis) or 0.0, before.last(axis) or 0.0)
         mine, its = curve.at(axis, place), before.at(axis, place)
         if mine is None or its is None or not isfinite(mine - its):
             continue
         slight = abs(mine - its) <= SLIGHT * before.fall
         height = "as good" if slight else "better" if mine < its else "worse"
-        yield (
-            f"{height} at equal {axis if axis.endswith('s') else axis + 's'} ({place:.4g}: "
-            f"{curve.shown(mine)} against {before.shown(its)})"
-        )
+        yield f"{height} at equal {name} ({place:.4g}: {curve.shown(mine)}, {before.shown(its)})"
 
 
 def _ratio(mine: float | None, its: float | None) -> float | None:

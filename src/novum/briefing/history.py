@@ -13,7 +13,7 @@ from novum.judge.words import number
 from novum.ledger import Experiment
 from novum.lessons import TRIED, Kind, Tried
 
-NEWEST, NEAR, PAIRS, FAILURES, KINDS = 12, 10, 4, 8, 20
+NEWEST, NEAR, PAIRS, FAILURES, KINDS = 30, 16, 4, 12, 20
 NEWEST_KEEPS = 12  # that come first, before those that gained most
 MANY = 5  # tries of a kind without a keep that make a direction a failed one
 

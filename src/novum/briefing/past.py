@@ -201,11 +201,11 @@ class Past:
 def idea_lines(proposal: Proposal) -> list[str]:
     """An idea in its researcher's words, cut; what a confirmation measured is not among them."""
     hypothesis = TAKEN_OUT if proposal.researcher == ABLATION else proposal.hypothesis
+    about = (one_line(proposal.kind, 60), f"by {one_line(proposal.researcher, 80)}")
     told = {
         "idea": one_line(proposal.title, TITLE),
         "why": one_line(hypothesis, HYPOTHESIS),
-        "kind": one_line(proposal.kind, 60),
-        "by": one_line(proposal.researcher, 80),
+        "kind": ", ".join(part for part in about if part and part != "by "),
     }
     return [f"{name}: {text}" for name, text in told.items() if text]
 

@@ -167,4 +167,4 @@ def _guarded(past: Past) -> str:
         return ""
     metrics = trial.measurement.metrics
     told = [f"{name} {metrics[name]:.6g}" for name in lab.guards if name in metrics]
-    return f"{', '.join(told)}." if told else ""
+    return ", ".join(told)
