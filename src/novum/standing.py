@@ -13,6 +13,7 @@ from novum.judge import Belief, Effect, Noise, average
 from novum.judge.hopeless import SPARED
 from novum.lab import Lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
+from novum.lessons import Lessons
 from novum.records import Outcome, Proposal, TrialState
 
 HISTORY = 256  # effects that the prior is learned from; the newest say most about what is left
@@ -51,6 +52,7 @@ class Standing:
     baseline: Belief | None = None  # what was last believed of it while it was the incumbent
     overtime: float = 0.0  # the most that the baseline used past its budget, on the budget's clock
     curves: Curves = field(init=False)
+    lessons: Lessons = field(init=False)
     _first: int = 0  # the baseline's id
     _groups: Noise = field(default_factory=Noise)  # deviations from the mean of each commit's runs
     _read: float = 0.0  # by how much the judges read fewer squares in them, for they were chosen
@@ -58,6 +60,7 @@ class Standing:
 
     def __post_init__(self) -> None:
         self.curves = Curves(self.lab)
+        self.lessons = Lessons(self.lab.minimize)
 
     @classmethod
     def read(cls, ledger: Ledger, lab: Lab, campaign: Campaign) -> "Standing":
@@ -151,6 +154,7 @@ class Standing:
             self.belief = experiment.belief
             if len(self.keeps) == 1:
                 self.baseline = experiment.belief
+        self.lessons.close(experiment)
         spared = self.curves.close(experiment, _believed(experiment))
         if experiment.number == 0:
             return

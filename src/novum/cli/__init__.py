@@ -68,6 +68,7 @@ for command in (
     looking.status,
     looking.log,
     looking.show,
+    looking.brief,
     looking.report,
     exchange.audit,
     exchange.import_,

@@ -14,6 +14,7 @@ from novum.cli.arguments import (
     experiment_of,
     ledger_of,
     numbered,
+    print_json,
     show_facts,
 )
 
@@ -67,6 +68,22 @@ def show(lab_and_number: tuple[str, ...], tag: str | None, lines: int, as_json: 
         text = ledger.log(facts["trials"][-1]["id"]) if facts["trials"] else b""
     wanted = lines or (12 if facts["verdict"] in {"crash", "invalid"} else 0)
     show_facts(facts, as_json, lambda facts: views.show_view(facts, text, log_lines=wanted))
+
+
+@click.command()
+@LAB
+@TAG
+@click.option("--researcher", help="Who would be asked; the campaign's own if not given.")
+@JSON
+def brief(lab: Path, tag: str | None, researcher: str | None, as_json: bool) -> None:
+    """Print what a researcher would be sent now; nothing is started or written."""
+    from novum import briefed
+
+    frame, briefing = briefed.brief(lab, tag, researcher)
+    if as_json:
+        print_json(briefed.facts(frame, briefing))
+    else:
+        click.echo("\n\n".join(part for part in (frame, briefing.text) if part), nl=False)
 
 
 @click.command()

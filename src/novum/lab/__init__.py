@@ -148,6 +148,14 @@ def read_lab(directory: Path) -> Lab:
         raise LabError(f"{path} cannot be read: {error}") from None
 
 
+def read_program(directory: Path) -> str:
+    """What the person tells researchers in a lab's directory; empty if nothing."""
+    try:
+        return (directory / PROGRAM_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _check_together(lab: Lab, text: str, where: str) -> None:
     """Conditions between keys, which no single key can break."""
     for location, problem in _problems(lab):

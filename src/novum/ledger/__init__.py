@@ -397,9 +397,9 @@ class Ledger:
         )
         return [read_trial(row) for row in self._rows(query, campaign)]
 
-    def log(self, trial: int) -> bytes:
-        """The output of a trial, and of its evaluation."""
-        return self._inflated("log", trial)
+    def log(self, trial: int, at_most: int | None = None) -> bytes:
+        """The output of a trial, and of its evaluation; nothing if it is more than `at_most`."""
+        return self._inflated("log", trial, at_most)
 
     def curve(self, trial: int) -> list[dict[str, float]]:
         """The points of a trial's learning curve."""
@@ -411,9 +411,14 @@ class Ledger:
         pairs = json.loads(self._inflated("items", trial) or b"[]")
         return tuple((score, weight) for score, weight in pairs)
 
-    def _inflated(self, column: str, trial: int) -> bytes:
+    def _inflated(self, column: str, trial: int, at_most: int | None = None) -> bytes:
         rows = self._rows(f"SELECT {column} FROM trial WHERE id = ?", trial)
-        return zlib.decompress(rows[0][0]) if rows and rows[0][0] else b""
+        if not rows or not rows[0][0]:
+            return b""
+        if at_most is None:
+            return zlib.decompress(rows[0][0])
+        text = zlib.decompressobj().decompress(rows[0][0], at_most + 1)
+        return text if len(text) <= at_most else b""
 
     # Signs of life
 

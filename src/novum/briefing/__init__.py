@@ -1,4 +1,7 @@
-"""What a researcher is shown. Never a holdout score."""
+"""What a researcher is shown. Never a holdout score.
+
+It is composed by `novum.briefing.composing.compose`, for whoever asks.
+"""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -25,3 +28,4 @@ class Briefing:
     notes: tuple[str, ...] = ()  # answers to this researcher's last proposals that became no trial
     idea: str = ""  # the person's, in plain words: to be worked out now
     text: str = ""  # what a model, an agent or a person reads; empty for an instant researcher
+    steady: int = 0  # so many characters of the text, from its start, stay until the next keep

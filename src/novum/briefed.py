@@ -1,0 +1,109 @@
+"""What a researcher would be sent now: `novum brief`. It only looks, and begins nothing."""
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from novum import plugins
+from novum.briefing import Briefing
+from novum.briefing.composing import compose
+from novum.briefing.material import next_idea, words_in
+from novum.briefing.size import tokens
+from novum.errors import UsageError
+from novum.lab import Lab, parse_lab, read_lab, read_program
+from novum.ledger import Campaign, Ledger
+from novum.ledger.rows import IMPORTED
+from novum.repo import Repo
+from novum.search import Search
+from novum.standing import Standing
+
+
+def brief(
+    directory: Path, tag: str | None = None, researcher: str | None = None
+) -> tuple[str, Briefing]:
+    """The instructions that a researcher puts first, empty if it has none, and its briefing.
+
+    Of the campaign with that tag, or else of the newest; where none has run, of the code that is
+    checked out. The researcher is the one that is named, or else the campaign's, or the lab's.
+
+    Raises:
+        UsageError: if there is no such campaign or researcher.
+        LabError: if this is no lab.
+    """
+    with ExitStack() as stack:
+        ledger = None
+        if Ledger.exists(directory):
+            ledger = stack.enter_context(closing(Ledger(directory)))
+        campaign = _campaign(ledger, tag)
+        repo = Repo(directory)
+        standing = _standing(directory, repo, ledger, campaign)
+        name = researcher or str(standing.campaign.settings["researcher"])
+        frame = frame_of(name, standing.lab)
+        parent = _parent(standing)
+        idea = next_idea(ledger, standing.campaign) if ledger else None
+        return frame, compose(
+            ledger,
+            standing,
+            parent=parent,
+            files=repo.files(parent, standing.lab.files.editable),
+            program=read_program(directory),
+            researcher=name,
+            idea=words_in(idea) if idea else "",
+        )
+
+
+def facts(frame: str, briefing: Briefing) -> dict[str, Any]:
+    """A briefing as plain data; `tokens` is an estimate on the large side."""
+    return {
+        "experiment": briefing.number,
+        "parent": briefing.parent,
+        "frame": frame,
+        "text": briefing.text,
+        "tokens": tokens(frame) + tokens(briefing.text),
+        "bound": briefing.lab.researcher.briefing_tokens,
+    }
+
+
+def _campaign(ledger: Ledger | None, tag: str | None) -> Campaign | None:
+    """The campaign with a tag, or else the newest of this machine's own, if there is one."""
+    campaigns = ledger.campaigns() if ledger is not None else []
+    own = [one for one in campaigns if one.state != IMPORTED]
+    if tag is None:
+        return own[-1] if own else None
+    found = next((one for one in campaigns if one.tag == tag), None)
+    if found is None:
+        known = ", ".join(one.tag for one in own) or "none yet"
+        raise UsageError(f"there is no campaign {tag} here; campaigns: {known}")
+    if found not in own:
+        raise UsageError(f"campaign {tag} was imported, so nobody is asked to go on with it")
+    return found
+
+
+def _standing(
+    directory: Path, repo: Repo, ledger: Ledger | None, campaign: Campaign | None
+) -> Standing:
+    """Where the campaign stands; without one, where one would begin now."""
+    if ledger is not None and campaign is not None:
+        return Standing.read(ledger, parse_lab(campaign.lab), campaign)
+    lab = read_lab(directory)
+    settings = {"seconds": lab.budget.seconds, "researcher": lab.researcher.use, "target": None}
+    return Standing(lab, Campaign(0, "", 0.0, "open", "", settings, repo.head(), "", {}))
+
+
+def _parent(standing: Standing) -> str:
+    """The commit that would be changed."""
+    if not standing.has_baseline:
+        return standing.campaign.start_commit
+    search: Search = plugins.load("novum.search", standing.lab.search.strategy)()
+    return search.parent(standing)
+
+
+def frame_of(researcher: str, lab: Lab) -> str:
+    """The instructions that a researcher of this name puts before a briefing; empty if none.
+
+    Raises:
+        UsageError: if there is no such researcher.
+    """
+    kind, _ = plugins.load_with_choice("novum.researchers", researcher)
+    frame: Any = getattr(kind, "frame", None)
+    return str(frame(lab)) if frame is not None else ""

@@ -1,0 +1,57 @@
+"""What waits in the ledger for a researcher: pending proposals, answers to it, the person's words.
+
+All of it is bounded, however long the campaign is.
+"""
+
+from collections.abc import Sequence
+
+from novum.ledger import Campaign, Consultation, Ledger, Request
+from novum.ledger.consultations import REPEATED, STALE
+from novum.records import Proposal
+
+SAID = 10  # of the person's words, the newest
+NEWEST = 20  # consultations that answers are looked for in
+ANSWERS = 5
+
+
+def pending(ledger: Ledger, campaign: Campaign) -> tuple[Proposal, ...]:
+    """What was proposed and has no verdict yet: what runs first, then what waits to run."""
+    running = ledger.open_experiment(campaign.id)
+    waiting = ledger.consultations.waiting(campaign.id)
+    own = () if running is None or running.number == 0 else (running.proposal,)
+    return (*own, *(one.proposal for one in waiting if one.proposal is not None))
+
+
+def answers(ledger: Ledger, campaign: Campaign, researcher: str) -> tuple[str, ...]:
+    """What the machine said to a researcher's last proposals that became no trial, oldest first."""
+    asked = ledger.consultations.newest(campaign.id, NEWEST)
+    told = [one for one in asked if one.state in {REPEATED, STALE} and _is_of(one, researcher)]
+    return tuple(_answer(one) for one in told[-ANSWERS:])
+
+
+def next_idea(ledger: Ledger, campaign: Campaign) -> Request | None:
+    """The oldest idea in plain words that nobody works out yet."""
+    taken = {one.request for one in ledger.consultations.waiting(campaign.id)}
+    waiting = ledger.requests.waiting("idea")
+    return next((one for one in waiting if one.id not in taken), None)
+
+
+def words_in(request: Request) -> str:
+    """The words in a request; any process may have put it in, with whatever body."""
+    body = request.body
+    return str(body.get("text", "")) if isinstance(body, dict) else ""
+
+
+def said(ledger: Ledger | None) -> Sequence[Request]:
+    """The newest of the person's words, oldest first."""
+    return ledger.requests.newest("say", SAID) if ledger is not None else ()
+
+
+def _is_of(one: Consultation, researcher: str) -> bool:
+    """Whether a researcher was asked: by its name, or by one of its models."""
+    return not researcher or one.researcher.partition(":")[0] == researcher.partition(":")[0]
+
+
+def _answer(one: Consultation) -> str:
+    title = one.proposal.title if one.proposal is not None else "a proposal"
+    return f"{title!r} {one.detail}"
