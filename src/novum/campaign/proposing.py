@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from novum.briefing import Briefing
+from novum.briefing.composing import compose
+from novum.briefing.material import next_idea, words_in
 from novum.campaign.bench import Bench
 from novum.campaign.events import Awaiting, Notice, Observer, Proposed, Step
 from novum.campaign.repeats import Repeats, result_words
 from novum.campaign.requests import NOT_UNDERSTOOD, is_for, proposal_in, wants_again
 from novum.campaign.thinking import Thinker
 from novum.errors import PatchError
-from novum.lab import Lab
+from novum.lab import Lab, read_program
 from novum.ledger import Consultation, Experiment, Ledger, Request
 from novum.ledger.consultations import REPEATED, STALE
 from novum.patch import Diff, apply_edits, diff
@@ -243,7 +245,7 @@ class Proposer:
         spent = self._ledger.consultations.spent(self._campaign.id)
         usd = self._setting("max_cost_usd", self._lab.researcher.max_cost_usd) or 0.0
         tokens = self._setting("max_tokens", self._lab.researcher.max_tokens)
-        idea = self._idea()
+        idea = next_idea(self._ledger, self._campaign)
         thinker.ask(
             self._briefing(self.place(), idea),
             usd - spent.usd,
@@ -251,24 +253,16 @@ class Proposer:
             idea.id if idea else None,
         )
 
-    def _idea(self) -> Request | None:
-        """The oldest idea in plain words that nobody works out yet."""
-        taken = {one.request for one in self._ledger.consultations.waiting(self._campaign.id)}
-        ideas = self._ledger.requests.waiting("idea")
-        return next((one for one in ideas if one.id not in taken), None)
-
     def _briefing(self, place: Place, idea: Request | None = None) -> Briefing:
-        standing = self._standing
-        return Briefing(
-            self._lab,
-            place.parent,
-            place.files,
-            standing.tried,
-            tuple(standing.recent),
-            standing.next_number,
-            standing.results,
-            standing.tallies,
-            idea=str(idea.body["text"]) if idea else "",
+        return compose(
+            self._ledger,
+            self._standing,
+            parent=place.parent,
+            files=place.files,
+            program=read_program(self._repo.directory),
+            researcher=self._researcher.name if self._researcher else "",
+            idea=words_in(idea) if idea else "",
+            with_text=self._thinker is not None,
         )
 
     def _repeated(self, proposal: Proposal, place: Place) -> Experiment | None:
