@@ -3,8 +3,8 @@
     python benchmarks/briefing.py
 
 The ledger is real, and its experiments are made up: diffs, logs and curves of usual sizes, one in
-a hundred kept, one in ten crashed. Times are medians of five. `standing` is what a campaign holds in memory anyway, and what
-`novum brief` has to read first.
+a hundred kept, one in ten crashed. Times are medians of five. The standing is what a campaign
+holds in memory anyway, and what `novum brief` has to read first.
 """
 
 import platform

@@ -35,8 +35,9 @@ class Curve:
 
     @property
     def fall(self) -> float:
-        """From where a tenth of it is told to its best; the very first points say little."""
-        return self.values[len(self.values) // 10] - min(self.values)
+        """From a tenth of its points on, or a tenth of all; the very first points say little."""
+        best = min(self.values)
+        return max(self.values[len(self.values) // 10] - best, 0.1 * (self.values[0] - best))
 
     @property
     def end(self) -> float:
@@ -105,7 +106,7 @@ def _ending(curve: Curve, before: Curve | None) -> Iterator[str]:
     if not (isfinite(fall) and isfinite(lost)):
         yield f"{curve.name} went beyond all bounds"
         return
-    if fall <= 0 or lost > BROKEN * fall:
+    if lost > BROKEN * fall:
         best = values.index(min(values)) * 100 // max(len(values) - 1, 1)
         yield (
             f"{curve.name} diverged: {curve.shown(min(values))} after {best} % of the curve, "
@@ -119,7 +120,7 @@ def _ending(curve: Curve, before: Curve | None) -> Iterator[str]:
     if last > STEEP * fall and last > MORE * other:
         beside = f"; before: {other:.2g}" if before is not None else ""
         yield f"still improving at the end ({last:.2g} in the last tenth{beside})"
-    elif _lately(curve, 3) < FLAT * fall:
+    elif _lately(curve, 3) <= FLAT * fall:
         yield "flat for the last third"
 
 

@@ -30,7 +30,7 @@ def shown_files(files: Mapping[str, str], parent: str, fence: Fence, room: int) 
 
 def _harmless(text: str) -> str:
     lines = spelt_out(text).split("\n")
-    return "\n".join(cut(line, WIDEST) for line in lines).rstrip("\n")
+    return "\n".join(cut(line, WIDEST) for line in lines).removesuffix("\n")
 
 
 def _about(text: str) -> str:

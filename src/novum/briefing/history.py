@@ -1,6 +1,6 @@
 """The sections that tell of earlier experiments, the most informative of each first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from itertools import combinations
 from math import hypot
@@ -22,7 +22,7 @@ def sections(past: Past) -> list[Section]:
     """All sections, the one that may first take what others leave first."""
     near = _near(past)
     return [
-        _newest(past),
+        _newest(past, {one.number for one in near}),
         _kept(past),
         _near_misses(past, near),
         _directions(past, paid=True),
@@ -38,10 +38,17 @@ def _rows(past: Past) -> Callable[[Sequence[str]], str]:
     return lambda rows: past.fence.around("\n".join(rows))
 
 
-def _newest(past: Past) -> Section:
-    recent = [one for one in reversed(past.standing.recent) if one.number > 0]
-    items = [Item(partial(past.detailed, one), one.number) for one in recent[:NEWEST]]
+def _newest(past: Past, near: Set[int]) -> Section:
+    recent = [one for one in reversed(past.standing.recent) if one.number > 0][:NEWEST]
+    items = [
+        Item(partial(_near_miss if one.number in near else Past.detailed, past, one), one.number)
+        for one in recent
+    ]
     return Section(text_of("newest"), items, 0.35, 5, missing="")
+
+
+def _near_miss(past: Past, experiment: Experiment) -> str:
+    return past.detailed(experiment, f"a near miss: {past.applies(experiment)}")
 
 
 def _kept(past: Past) -> Section:
@@ -71,10 +78,7 @@ def _near(past: Past) -> list[Experiment]:
 
 
 def _near_misses(past: Past, near: Sequence[Experiment]) -> Section:
-    items = []
-    for one in near:
-        note = past.applies(one)
-        items.append(Item(partial(past.detailed, one, note), one.number))
+    items = [Item(partial(_near_miss, past, one), one.number) for one in near]
     return Section(text_of("near"), items, 0.2, 4)
 
 
