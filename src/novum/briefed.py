@@ -35,17 +35,18 @@ def brief(
         if Ledger.exists(directory):
             ledger = stack.enter_context(closing(Ledger(directory)))
         campaign = _campaign(ledger, tag)
+        lab = parse_lab(campaign.lab) if campaign is not None else read_lab(directory)
         repo = Repo(directory)
-        standing = _standing(directory, repo, ledger, campaign)
+        standing = _standing(lab, repo, ledger, campaign)
         name = researcher or str(standing.campaign.settings["researcher"])
-        frame = frame_of(name, standing.lab)
+        frame = frame_of(name, lab)
         parent = _parent(standing)
         idea = next_idea(ledger, standing.campaign) if ledger else None
         return frame, compose(
             ledger,
             standing,
             parent=parent,
-            files=repo.files(parent, standing.lab.files.editable),
+            files=repo.files(parent, lab.files.editable),
             program=read_program(directory),
             researcher=name,
             idea=words_in(idea) if idea else "",
@@ -79,13 +80,10 @@ def _campaign(ledger: Ledger | None, tag: str | None) -> Campaign | None:
     return found
 
 
-def _standing(
-    directory: Path, repo: Repo, ledger: Ledger | None, campaign: Campaign | None
-) -> Standing:
+def _standing(lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | None) -> Standing:
     """Where the campaign stands; without one, where one would begin now."""
     if ledger is not None and campaign is not None:
-        return Standing.read(ledger, parse_lab(campaign.lab), campaign)
-    lab = read_lab(directory)
+        return Standing.read(ledger, lab, campaign)
     settings = {"seconds": lab.budget.seconds, "researcher": lab.researcher.use, "target": None}
     return Standing(lab, Campaign(0, "", 0.0, "open", "", settings, repo.head(), "", {}))
 

@@ -256,8 +256,10 @@ def test_no_order_from_outside_leaves_its_fence(attacked):
 
 def test_nothing_that_cannot_be_seen_is_in_it(attacked):
     bed, _ = attacked
-    text = briefing_of(bed).text
-    assert not [c for c in text if unicodedata.category(c)[0] == "C" and c not in "\n\t"]
+    hidden = "\x1b[2J\u202ea\u200bb\u2028"
+    bed.ledger.requests.ask("say", {"text": hidden})
+    text = briefing_of(bed, program=hidden, idea=hidden).text
+    assert not [c for c in text if unicodedata.category(c)[0] in "CZ" and c not in " \n\t"]
 
 
 def test_lines_from_outside_are_cut(attacked):

@@ -114,7 +114,7 @@ def _count(standing: Standing) -> str:
     total = sum(standing.outcomes.values())
     words = f"{total} experiment{'' if total == 1 else 's'} so far: {', '.join(outcomes)}."
     target = standing.campaign.settings.get("target")
-    return f"{words} {target} are wanted." if isinstance(target, int) else words
+    return f"{words} {target} are planned." if isinstance(target, int) else words
 
 
 def _score(belief: Belief) -> str:
