@@ -9,11 +9,12 @@ import hashlib
 import re
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
 from novum.briefing import Briefing
-from novum.errors import ResearcherError
+from novum.errors import ResearcherError, UsageError
 from novum.lab import Lab
 from novum.records import Edit, Proposal
 from novum.researchers import Desk
@@ -33,7 +34,7 @@ ADVICE = {
     401: "{model.provider} does not accept the key in {model.variable}; set a valid one",
     402: "there is no credit left at {model.provider}; add some, or choose another model",
     403: "{model.provider} does not let this key use {model.model}; choose another model",
-    404: "{model.provider} has no model {model.model} at {model.host}; choose another one",
+    404: "{model.provider} has no model {model.model} at {model.host}; choose another",
     413: "{model.provider} finds the briefing too long; lower [researcher] briefing_tokens",
 }
 
@@ -63,6 +64,8 @@ class Chat:
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
         """The chosen models (`provider/model`, several with a plus between them), or the lab's."""
+        if find_spec("httpx2") is None:
+            raise UsageError("chat needs an HTTP client: pip install 'novum[chat]'")
         return cls(lab, models_for(lab, choice))
 
     @staticmethod
@@ -149,8 +152,9 @@ class Chat:
         try:
             transport.ask(model, talk, limits, reply, desk.cancel, self._lab.chat.timeout)
         finally:
-            reply.text = model.scrubbed(reply.text)
-            desk.spend(prices.usage(means.spent(reply, talk), model.price))
+            reply.text, reply.refusal = map(model.scrubbed, (reply.text, reply.refusal))
+            reply.reason = model.scrubbed(reply.reason)
+            desk.spend(prices.usage(means.spent(reply, talk, allowed), model.price))
             if reply.text or reply.refusal:
                 desk.keep("answer" if reply.ended else "broken answer", reply.text or reply.refusal)
 

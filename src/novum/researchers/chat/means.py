@@ -56,7 +56,7 @@ def output_allowed(model: Model, talk: Talk, desk: Desk, wished: int) -> int:
     return int(min(wished, allowed))
 
 
-def spent(reply: Reply, talk: Talk) -> Tokens:
+def spent(reply: Reply, talk: Talk, allowed: int) -> Tokens:
     """The tokens of a request, as told by the provider, or as far as is known.
 
     A request that was taken costs its input even if its answer broke off.
@@ -65,5 +65,5 @@ def spent(reply: Reply, talk: Talk) -> Tokens:
         return reply.tokens
     told = reply.tokens
     sent = told.input or worst_input(talk)
-    said = max(told.output, -(-reply.heard // 2))
+    said = max(told.output, min(allowed, -(-reply.heard // 2)))
     return Tokens(sent, told.cached, told.stored, told.stored_hour, said)

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from novum.errors import ResearcherError
 from novum.researchers.chat.models import Model
 from novum.researchers.chat.talk import Json, Limits, NotWantedError, Reply, Talk, WireError
 from novum.researchers.chat.wires import WIRES, Wire
@@ -35,19 +34,16 @@ def ask(
         WireError: if no complete answer came, within `seconds` or at all.
         NotWantedError: soon after `cancel` is set.
     """
-    try:
-        import httpx2  # noqa: PLC0415  only who asks a model pays for it
-    except ImportError:
-        raise ResearcherError(
-            "chat needs an HTTP client: pip install 'novum[chat]', then: novum resume"
-        ) from None
+    import httpx2  # noqa: PLC0415  only who asks a model pays for it
+
     wire = WIRES[model.protocol]
     loop = asyncio.new_event_loop()
     try:
         work = _exchange(model, wire, wire.body(model, talk, limits), reply)
         loop.run_until_complete(_while_wanted(work, cancel, seconds))
     except (httpx2.TransportError, httpx2.StreamError, OSError) as error:
-        raise WireError(_words(error)) from None
+        if not reply.ended:  # else it is complete, and only its leave-taking failed
+            raise WireError(_words(error)) from None
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
