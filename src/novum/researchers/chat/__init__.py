@@ -110,7 +110,7 @@ class Chat:
             talk = talk.said(answer, outcome.complaint)
 
     def _talk(self, model: Model, briefing: Briefing) -> Talk:
-        text = briefing.text
+        text = _writable(briefing.text)
         signs = signs_for(briefing.files)
         if signs != SIGNS:
             text = f"{text}\n\n{words.longer_signs(signs)}"
@@ -152,8 +152,8 @@ class Chat:
         try:
             transport.ask(model, talk, limits, reply, desk.cancel, self._lab.chat.timeout)
         finally:
-            reply.text, reply.refusal = map(model.scrubbed, (reply.text, reply.refusal))
-            reply.reason = model.scrubbed(reply.reason)
+            for name in ("text", "refusal", "reason"):
+                setattr(reply, name, _writable(model.scrubbed(str(getattr(reply, name)))))
             desk.spend(prices.usage(means.spent(reply, talk, allowed), model.price))
             if reply.text or reply.refusal:
                 desk.keep("answer" if reply.ended else "broken answer", reply.text or reply.refusal)
@@ -207,6 +207,11 @@ def _key(proposal: Proposal, tried: Set[str]) -> str:
     while (numbered := key if number == 1 else f"{key}-{number}") in tried:
         number += 1
     return numbered
+
+
+def _writable(text: str) -> str:
+    """A text that can be sent and stored: a model may say half a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _beginning(before: str, now: str) -> int:

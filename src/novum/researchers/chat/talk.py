@@ -1,6 +1,7 @@
 """A conversation with a model, and what comes back: the same for all protocols."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 from novum.researchers.chat.prices import Tokens
@@ -60,6 +61,11 @@ class Reply:
     counted: bool = False  # whether the provider said how many tokens it were
     began: bool = False  # whether the provider took the request
     heard: int = 0  # characters of output of any kind, thoughts too
+
+
+def count(value: object) -> int:
+    """A number of tokens, as told by a provider; what is no number is none."""
+    return max(0, int(value)) if isinstance(value, int | float) and isfinite(value) else 0
 
 
 @dataclass(eq=False)

@@ -79,7 +79,10 @@ async def _exchange(model: Model, wire: Wire, body: Json, reply: Reply) -> None:
             raise await _refused(response, wire)
         reply.began = True
         async for event in _events(response):
-            wire.read(event, reply)
+            try:
+                wire.read(event, reply)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                raise WireError("the answer is not what the protocol says") from None
 
 
 async def _refused(response: "Response", wire: Wire) -> WireError:

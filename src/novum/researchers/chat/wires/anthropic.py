@@ -4,7 +4,7 @@ from typing import Literal
 
 from novum.researchers.chat.models import Model
 from novum.researchers.chat.prices import Tokens
-from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError
+from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError, count
 from novum.researchers.chat.wires import faults
 
 ENDS: dict[str, Literal["stop", "length", "refusal"]] = {
@@ -82,10 +82,10 @@ def _count(usage: Json, reply: Reply) -> None:
     """Take over what is said of tokens; Anthropic's input is without the cache's part."""
     before = reply.tokens
     if "input_tokens" in usage:
-        cached = usage.get("cache_read_input_tokens") or 0
-        stored = usage.get("cache_creation_input_tokens") or 0
-        hour = (usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0
-        plain = usage["input_tokens"] or 0
+        cached = count(usage.get("cache_read_input_tokens"))
+        stored = count(usage.get("cache_creation_input_tokens"))
+        hour = count((usage.get("cache_creation") or {}).get("ephemeral_1h_input_tokens"))
+        plain = count(usage["input_tokens"])
         before = Tokens(plain + cached + stored, cached, stored - hour, hour, before.output)
-    output = usage.get("output_tokens") or before.output
+    output = count(usage.get("output_tokens")) or before.output
     reply.tokens = Tokens(before.input, before.cached, before.stored, before.stored_hour, output)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from novum.researchers.chat.models import Model
 from novum.researchers.chat.prices import Tokens
-from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError
+from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError, count
 from novum.researchers.chat.wires import faults
 
 ENDS: dict[str, Literal["stop", "length", "refusal"]] = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -63,6 +63,9 @@ class Gemini:
 
 
 def _tokens(usage: Json) -> Tokens:
-    said = (usage.get("candidatesTokenCount") or 0) + (usage.get("thoughtsTokenCount") or 0)
-    cached = usage.get("cachedContentTokenCount") or 0
-    return Tokens(usage.get("promptTokenCount") or 0, cached=cached, output=said)
+    names = ("candidatesTokenCount", "thoughtsTokenCount")
+    return Tokens(
+        input=count(usage.get("promptTokenCount")),
+        cached=count(usage.get("cachedContentTokenCount")),
+        output=sum(count(usage.get(name)) for name in names),
+    )

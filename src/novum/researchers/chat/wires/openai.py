@@ -4,7 +4,7 @@ from typing import Literal
 
 from novum.researchers.chat.models import Model
 from novum.researchers.chat.prices import Tokens
-from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError
+from novum.researchers.chat.talk import Json, Limits, Reply, Talk, WireError, count
 from novum.researchers.chat.wires import faults
 
 ENDS: dict[str, Literal["stop", "length", "refusal"]] = {
@@ -68,10 +68,9 @@ class OpenAI:
 
 def _tokens(usage: Json) -> Tokens:
     details = usage.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
     return Tokens(
-        input=usage.get("prompt_tokens") or 0,
-        cached=cached,
-        stored=details.get("cache_write_tokens") or 0,
-        output=usage.get("completion_tokens") or 0,
+        input=count(usage.get("prompt_tokens")),
+        cached=count(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")),
+        stored=count(details.get("cache_write_tokens")),
+        output=count(usage.get("completion_tokens")),
     )
