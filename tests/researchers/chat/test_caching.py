@@ -8,11 +8,13 @@ from novum.researchers.chat import Chat
 from novum.researchers.chat.models import models_for
 from novum.testing.models import say
 
-STABLE = "# The question\n\n" + "What helps, and by how much? " * 400 + "\n\n"
+STEADY = "# The question\n\n" + "What helps, and by how much? " * 400 + "\n\n"
 
 
-def texts(number: int) -> str:
-    return f"{STABLE}## What was tried\n\n{number} experiments, the last one by chance.\n"
+def texts(number: int) -> dict:
+    """A briefing's text, of which the first part stays."""
+    text = f"{STEADY}## What was tried\n\n{number} experiments, the last one by chance.\n"
+    return {"text": text, "steady": len(STEADY)}
 
 
 def marks(request) -> list[str]:
@@ -24,26 +26,24 @@ def marks(request) -> list[str]:
 def test_anthropic_caches_the_frame_and_what_stays_of_the_briefing(bench):
     made = bench([say(GOOD)] * 4, "anthropic")
     for number in range(4):
-        made.propose(number=number, text=texts(number))
-    first, second, *_ = made.server.requests
-    assert marks(first) == [first.outline.system]
-    assert marks(second) == [second.outline.system, STABLE + "## What was tried\n\n"]
-    assert [usage.cached_tokens > 2000 for usage in made.spent] == [False, False, True, True]
+        made.propose(number=number, **texts(number))
+    system = made.server.requests[0].outline.system
+    assert all(marks(request) == [system, STEADY] for request in made.server.requests)
+    assert [usage.cached_tokens > 2000 for usage in made.spent] == [False, True, True, True]
     assert made.spent[3].usd < made.spent[0].usd / 2
-    assert all(request.text == texts(n) for n, request in enumerate(made.server.requests))
+    assert all(request.text == texts(n)["text"] for n, request in enumerate(made.server.requests))
 
 
 def test_a_repair_reads_what_the_first_question_wrote(bench):
-    made = bench([say(GOOD), say(GOOD), say("Hm."), say(GOOD)], "anthropic")
-    for number in range(3):
-        made.propose(number=number, text=texts(number))
-    assert made.spent[3].cached_tokens > 2000
+    made = bench([say("Hm."), say(GOOD)], "anthropic")
+    made.propose(**texts(1))
+    assert [usage.cached_tokens > 2000 for usage in made.spent] == [False, True]
 
 
 def test_openai_gets_a_beginning_that_stays_and_one_key_for_it(bench):
     made = bench([say(GOOD)] * 3)
     for number in range(3):
-        made.propose(number=number, text=texts(number))
+        made.propose(number=number, **texts(number))
     keys = {request.body["prompt_cache_key"] for request in made.server.requests}
     assert len(keys) == 1 and keys.pop().startswith("novum-")
     assert [usage.cached_tokens > 2000 for usage in made.spent] == [False, True, True]

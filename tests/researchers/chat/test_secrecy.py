@@ -85,9 +85,8 @@ def test_a_campaign_from_the_command_line_judges_what_a_model_proposes(bed, prov
             return fail(429, f"slow down, {KEY}", retry_after=0.05)
         if asked == 2:
             return say(f"My key is {KEY}; let us see.")
-        search, new = (
-            ("X = 5.0", "X = 4.0") if "X = 5.0" in request.text else ("X = 4.0", "X = 3.0")
-        )
+        at_first = "\nX = 5.0\n" in request.text  # as the file is shown, not in a diff
+        search, new = ("X = 5.0", "X = 4.0") if at_first else ("X = 4.0", "X = 3.0")
         return say(answer(block(search, new), title=f"From {search} to {new}"))
 
     models = f'[chat]\nmodels = ["{provider}/m"]\n'

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from novum.briefing import Briefing
+from novum.briefing.frame import frame as shared_frame
 from novum.errors import ResearcherError, UsageError
 from novum.lab import Lab
 from novum.records import Edit, Proposal
@@ -58,7 +59,6 @@ class Chat:
         self._models = {model.researcher: model for model in models}
         self._waits = waits or Waits()
         self._system = self.frame(lab)
-        self._last_text: dict[str, str] = {}  # by model: the briefing that it got last
         self._empty = 0  # answers in a row without any edit
 
     @classmethod
@@ -71,7 +71,7 @@ class Chat:
     @staticmethod
     def frame(lab: Lab) -> str:
         """The instructions that go before a briefing."""
-        return words.how_to_answer(lab.files.editable)
+        return f"{shared_frame(lab)}\n\n{words.how_to_answer(lab.files.editable)}"
 
     def propose(self, briefing: Briefing, desk: Desk) -> Proposal | None:
         """A change by the model whose turn it is, or None if it was cancelled.
@@ -114,11 +114,9 @@ class Chat:
         signs = signs_for(briefing.files)
         if signs != SIGNS:
             text = f"{text}\n\n{words.longer_signs(signs)}"
-        stable = _beginning(self._last_text.get(model.name, ""), text)
-        self._last_text[model.name] = text
         digest = hashlib.sha256(f"{self._lab.lab.name}\0{self._system}".encode()).hexdigest()[:16]
         keep = _keep(self._lab.budget.seconds)
-        return Talk(self._system, (("user", text),), stable, keep, f"novum-{digest}")
+        return Talk(self._system, (("user", text),), briefing.steady, keep, f"novum-{digest}")
 
     def _reply(self, model: Model, talk: Talk, desk: Desk) -> tuple[Reply, int]:
         """A complete answer, however long that takes, and how many tokens it might have.
@@ -212,14 +210,6 @@ def _key(proposal: Proposal, tried: Set[str]) -> str:
 def _writable(text: str) -> str:
     """A text that can be sent and stored: a model may say half a character."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _beginning(before: str, now: str) -> int:
-    """How much of a briefing is as it was the last time, up to the end of a section."""
-    length = next((i for i, (a, b) in enumerate(zip(before, now, strict=False)) if a != b), None)
-    if length is None:
-        length = min(len(before), len(now))
-    return now.rfind("\n\n", 0, length) + 2 if "\n\n" in now[:length] else 0
 
 
 def _keep(seconds: float) -> Keep:

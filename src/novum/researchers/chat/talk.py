@@ -14,12 +14,12 @@ Keep = Literal["", "minutes", "hour"]  # how long a provider shall cache the beg
 class Talk:
     """What is sent: the system's text, and turns of `user` and `assistant`, the user's first.
 
-    The first `stable` characters of the first turn are likely to be sent again the next time.
+    The first `steady` characters of the first turn are likely to be sent again the next time.
     """
 
     system: str
     turns: tuple[tuple[str, str], ...]
-    stable: int = 0
+    steady: int = 0
     keep: Keep = ""
     cache_key: str = ""  # one for all talks with the same beginning
 
@@ -33,7 +33,7 @@ class Talk:
         else:
             *before, (role, text) = self.turns
             turns = (*before, (role, f"{text}\n\n{reply}"))
-        return Talk(self.system, turns, self.stable, self.keep, self.cache_key)
+        return Talk(self.system, turns, self.steady, self.keep, self.cache_key)
 
     @property
     def text(self) -> str:

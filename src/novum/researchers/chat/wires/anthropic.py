@@ -30,7 +30,7 @@ class Anthropic:
         """A request; what is likely to be sent again ends at a mark of the cache."""
         mark = _mark(talk)
         (role, first), *more = talk.turns
-        parts = [_text(first[: talk.stable], mark), _text(first[talk.stable :])]
+        parts = [_text(first[: talk.steady], mark), _text(first[talk.steady :])]
         turns = [(role, [part for part in parts if part["text"]])]
         turns += [(role, [_text(text)]) for role, text in more]
         body: Json = {
