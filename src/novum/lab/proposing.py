@@ -28,11 +28,13 @@ class Provider(Table):
 
 
 class Price(Table):
-    """USD for a million tokens."""
+    """USD for a million tokens; of the input, those read from a cache and those written to it."""
 
     input: NotNegative
     output: NotNegative
     cached: NotNegative | None = None
+    stored: NotNegative | None = None
+    stored_hour: NotNegative | None = None
 
 
 class ChatTable(Table):
