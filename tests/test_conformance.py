@@ -11,10 +11,13 @@ from novum.errors import UsageError
 from novum.lab import parse_lab
 from novum.records import Edit, Proposal
 from novum.researchers.backlog import Backlog
+from novum.researchers.mix import Mix
 from novum.researchers.null import Null
+from novum.researchers.tuner import Tuner
 from novum.runners.local import LocalRunner
 from novum.sandbox import NONE, detect
 from novum.testing import InstantRunner, ScriptedResearcher, check_researcher, check_runner
+from novum.testing.conformance import ENOUGH
 
 GPT = Path(str(resources.files("novum") / "labs" / "gpt"))
 
@@ -30,8 +33,22 @@ def test_the_backlog_of_the_gpt_lab_conforms(briefing):
     assert len(proposals) >= 30
 
 
-def test_nobody_conforms(briefing):
-    assert check_researcher(lambda: Null.for_lab(briefing.lab, GPT), briefing) == []
+def test_the_control_conforms_and_has_no_end(briefing):
+    assert len(check_researcher(lambda: Null.for_lab(briefing.lab, GPT), briefing)) == ENOUGH
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])  # the others learn, and take their time
+def test_the_tuner_conforms_in_the_gpt_lab_by_the_constants_that_it_finds(briefing, sampler):
+    proposals = check_researcher(lambda: Tuner.for_lab(briefing.lab, GPT, sampler), briefing)
+    assert len(proposals) == ENOUGH
+    assert "MATRIX_LR" in proposals[0].key
+
+
+def test_a_mix_conforms(briefing):
+    proposals = check_researcher(
+        lambda: Mix.for_lab(briefing.lab, GPT, "backlog=1,null=2"), briefing
+    )
+    assert len(proposals) == ENOUGH
 
 
 def test_the_scripted_researcher_conforms(briefing):

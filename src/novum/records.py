@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
+
+
 class TrialState(StrEnum):
     """How a trial stands, or how it ended."""
 

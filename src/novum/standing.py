@@ -93,6 +93,22 @@ class Standing:
             return 0.0
         return self.oriented(self.belief.mean - self.baseline.mean)
 
+    @property
+    def baseline_score(self) -> float | None:
+        """The mean score of the runs that the baseline's verdict rests on."""
+        verdict = self.keeps[0].verdict if self.keeps else None
+        return average(verdict.evidence.values) if verdict and verdict.evidence.values else None
+
+    @property
+    def seed(self) -> int:
+        """What the seeds of this campaign begin after: two campaigns may be made to differ."""
+        return int(self.campaign.settings.get("seed", 0))
+
+    @property
+    def next_seed(self) -> int:
+        """A seed that no trial of this campaign had."""
+        return self.seed + self.trials + 1
+
     def oriented(self, difference: float) -> float:
         """A difference of the metric, turned so that better is positive."""
         return -difference if self.lab.minimize else difference

@@ -15,7 +15,7 @@ from novum.judge.policies import judge_named
 from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
-from novum.researchers import researcher_named
+from novum.researchers import researcher_named, tuner
 from novum.sandbox import detect
 
 
@@ -70,6 +70,27 @@ def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
         researcher,
         lambda: researcher_named(researcher, lab, directory),
     )
+    yield from _space(lab, directory)
+
+
+def _space(lab: Lab, directory: Path) -> Iterator[Finding]:
+    """The tuner's space, where there is one, or where it would be found."""
+    used = tuner.is_asked_for(lab)
+    if not (lab.space or used):
+        return
+    try:
+        names = [one.name for one in tuner.space_for(lab, tuner.working_files(lab, directory))]
+    except UsageError as error:
+        yield Finding(Level.PROBLEM if used else Level.CAUTION, "space", str(error))
+        return
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    text = f"{len(names)} parameters, each found where it stands: {shown}"
+    if not lab.space:
+        text = (
+            f"none in lab.toml; the tuner would vary {len(names)} constants that it finds: "
+            f"{shown}; see: novum space"
+        )
+    yield Finding(Level.GOOD, "space", text)
 
 
 def _made(role: str, name: str, make: Callable[[], object]) -> Finding:

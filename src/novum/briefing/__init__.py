@@ -27,5 +27,8 @@ class Briefing:
     pending: tuple[Proposal, ...] = ()  # without a verdict yet: running, or waiting to run
     notes: tuple[str, ...] = ()  # answers to this researcher's last proposals that became no trial
     idea: str = ""  # the person's, in plain words: to be worked out now
+    start: Mapping[str, str] = field(default_factory=dict)  # the editable files it began with
+    baseline: float | None = None  # their mean score
+    seed: int = 0  # of this campaign: what is drawn at random differs between campaigns by it
     text: str = ""  # what a model, an agent or a person reads; empty for an instant researcher
     steady: int = 0  # so many characters of the text, from its start, stay until the next keep

@@ -33,12 +33,14 @@ def compose(
     program: str = "",
     researcher: str = "",
     idea: str = "",
+    start: Mapping[str, str] | None = None,
     with_text: bool = True,
 ) -> Briefing:
     """What a researcher is shown now: `parent` is the commit to change, `files` its editable ones.
 
     `program` is the text of `program.md`; `researcher` is who is asked, so that it learns what
-    became of its last proposals; `idea` is to be worked out now. Without a ledger, no campaign has
+    became of its last proposals; `idea` is to be worked out now; `start` are the editable files that
+    the campaign began with. Without a ledger, no campaign has
     run. The text, for a researcher that reads, is at most `researcher.briefing_tokens` long.
     """
     campaign = standing.campaign
@@ -54,6 +56,9 @@ def compose(
         pending=material.pending(ledger, campaign) if ledger else (),
         notes=material.answers(ledger, campaign, researcher) if ledger else (),
         idea=idea,
+        start=start or {},
+        baseline=standing.baseline_score,
+        seed=standing.seed,
     )
     if not with_text:
         return briefing

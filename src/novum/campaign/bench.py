@@ -77,7 +77,7 @@ class Bench:
     def run(self, job: Job) -> Trial:
         """Run one trial, and record how it ended."""
         target, asked_by = job.target, job.asked_by
-        seed = job.seed or self._standing.trials + 1
+        seed = job.seed or self._standing.next_seed
         seconds = float(self._standing.campaign.settings["seconds"])
         number = self._ledger.start_trial(
             target.id, asked_by.id, seed, seconds, job.split, job.cell

@@ -136,7 +136,7 @@ class Referee:
         for trial in self.ledger.confirmations.trials(cell.confirmation):
             if trial.cell is not None and trial.cell.block == cell.block:
                 return trial.seed
-        return self.standing.trials + 1
+        return self.standing.next_seed
 
     def _next(self, confirmation: Confirmation) -> Cell | None:
         trials = self._trials(confirmation)

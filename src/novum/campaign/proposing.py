@@ -24,7 +24,7 @@ from novum.lab import Lab, read_program
 from novum.ledger import Consultation, Experiment, Ledger, Request
 from novum.ledger.consultations import REPEATED, STALE
 from novum.patch import Diff, apply_edits, diff
-from novum.records import Proposal
+from novum.records import POINT, Proposal
 from novum.repo import Repo
 from novum.researchers import Desk, Researcher
 from novum.search import Search
@@ -262,11 +262,17 @@ class Proposer:
             program=read_program(self._repo.directory),
             researcher=self._researcher.name if self._researcher else "",
             idea=words_in(idea) if idea else "",
+            start=self._repo.files(self._campaign.start_commit, self._lab.files.editable),
             with_text=self._thinker is not None,
         )
 
     def _repeated(self, proposal: Proposal, place: Place) -> Experiment | None:
-        """The earlier experiment that a proposal repeats; None if it is new, or changes nothing."""
+        """The earlier experiment that a proposal repeats; None if it is new, or changes nothing.
+
+        A point is told apart by its key: on another parent, the same lines make another point.
+        """
+        if proposal.kind == POINT:
+            return None
         return self._repeats.find(_diff(proposal, place.files, self._lab).text)
 
     def _pause(self) -> None:

@@ -60,6 +60,7 @@ def completion(shell: str) -> None:
 for command in (
     labs.new,
     labs.check,
+    labs.space,
     campaigns.run,
     campaigns.resume,
     campaigns.try_,

@@ -35,6 +35,16 @@ def new(template: str, directory: Path, dial: str | None, corpus: str | None) ->
 
 @click.command()
 @LAB
+def space(lab: Path) -> None:
+    """Show what the tuner would vary, ready for lab.toml."""
+    from novum.lab import read_lab
+    from novum.researchers import tuner
+
+    click.echo(tuner.described(read_lab(lab), lab))
+
+
+@click.command()
+@LAB
 @click.option("--deep", is_flag=True, help="Run it, too: noise, budgets, what is in reach.")
 @click.option("--runs", type=click.IntRange(min=2), help="Deep: runs of the baseline (5).")
 @click.option("--ideas", type=click.IntRange(min=0), help="Deep: ideas of the backlog (8).")

@@ -2,9 +2,23 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
-from novum.lab.tables import CommandLine, Finite, Name, NotNegative, Positive, RelativePath, Table
+from novum.lab.tables import CommandLine, Name, NotNegative, Positive, RelativePath, Table
+
+Sampler = Literal["tpe", "cmaes", "gp", "random", "grid"]
+MOST = 1e300  # beyond it, arithmetic overflows
+STRAY = 1e-9  # of a step: what rounding may make of a whole number of them
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST:
+        raise ValueError("must be a finite number")
+    return value
+
+
+Number = Annotated[int | float, PlainValidator(_number)]
+"""A number that stays as it is written: whole, or with decimals."""
 
 
 class ResearcherTable(Table):
@@ -63,15 +77,20 @@ class AgentTable(Table):
 class TunerTable(Table):
     """`[tuner]`: the classical optimiser over `[space]`."""
 
-    sampler: Literal["tpe", "cmaes", "gp", "random", "grid"] = "tpe"
+    sampler: Sampler = "tpe"
+    points: Annotated[int, Field(ge=2, le=1000, strict=True)] = 5
 
 
 class Parameter(Table):
-    """A dimension of the parameter space: a range, or choices."""
+    """A dimension of the parameter space: a range, or choices.
 
-    low: Finite | None = None
-    high: Finite | None = None
+    A range is of whole numbers if all of it is written as whole numbers, and so is the constant.
+    """
+
+    low: Number | None = None
+    high: Number | None = None
     log: bool = False
+    step: Number | None = None
     choices: tuple[str | int | float | bool, ...] = ()
 
     @model_validator(mode="after")
@@ -79,4 +98,21 @@ class Parameter(Table):
         ranged = self.low is not None or self.high is not None
         if ranged == bool(self.choices) or (self.low is None) != (self.high is None):
             raise ValueError("give low and high, or choices")
+        if self.choices and (self.log or self.step is not None):
+            raise ValueError("log and step belong to low and high, not to choices")
+        if len({repr(choice) for choice in self.choices}) < len(self.choices):
+            raise ValueError("a choice is there twice")
+        if self.log and self.step is not None:
+            raise ValueError("a logarithmic scale has no step; take log or step out")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_steps(self) -> Self:
+        if self.low is None or self.high is None or self.step is None:
+            return self
+        if self.step <= 0:
+            raise ValueError("step must be above 0")
+        steps = (self.high - self.low) / self.step
+        if abs(steps - round(steps)) > STRAY * max(1.0, steps):
+            raise ValueError("high must be low and a whole number of steps")
         return self
