@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
 POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
 
 
