@@ -2,11 +2,24 @@
 
 import pytest
 
-from conftest import LAB
 from novum.briefing.frame import frame
 from novum.briefing.size import tokens
 from novum.briefing.templates import filled
 from novum.lab import parse_lab
+
+LAB = """
+[lab]
+name = "bed"
+[metric]
+name = "v"
+direction = "minimize"
+[budget]
+seconds = 3
+[files]
+editable = ["train.py"]
+[trial]
+run = ["true"]
+"""
 
 
 @pytest.mark.parametrize(("direction", "better"), [("minimize", "lower"), ("maximize", "higher")])

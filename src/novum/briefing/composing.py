@@ -39,9 +39,9 @@ def compose(
     """What a researcher is shown now: `parent` is the commit to change, `files` its editable ones.
 
     `program` is the text of `program.md`; `researcher` is who is asked, so that it learns what
-    became of its last proposals; `idea` is to be worked out now; `start` are the editable files that
-    the campaign began with. Without a ledger, no campaign has
-    run. The text, for a researcher that reads, is at most `researcher.briefing_tokens` long.
+    became of its last proposals; `idea` is to be worked out now; `start` are the editable files
+    that the campaign began with. Without a ledger, no campaign has run. The text, for a researcher
+    that reads, is at most `researcher.briefing_tokens` long.
     """
     campaign = standing.campaign
     briefing = Briefing(
