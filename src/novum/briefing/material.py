@@ -12,14 +12,18 @@ from novum.records import Proposal
 SAID = 10  # of the person's words, the newest
 NEWEST = 20  # consultations that answers are looked for in
 ANSWERS = 5
+OPEN = 4  # experiments, the newest, among which one may have no verdict yet
 
 
 def pending(ledger: Ledger, campaign: Campaign) -> tuple[Proposal, ...]:
     """What was proposed and has no verdict yet: what runs first, then what waits to run."""
-    running = ledger.open_experiment(campaign.id)
+    newest = ledger.experiments(campaign.id, last=OPEN)  # a search for open ones would read all
+    running = [one for one in newest if one.verdict is None and one.number > 0]
     waiting = ledger.consultations.waiting(campaign.id)
-    own = () if running is None or running.number == 0 else (running.proposal,)
-    return (*own, *(one.proposal for one in waiting if one.proposal is not None))
+    return (
+        *(one.proposal for one in running),
+        *(one.proposal for one in waiting if one.proposal is not None),
+    )
 
 
 def answers(ledger: Ledger, campaign: Campaign, researcher: str) -> tuple[str, ...]:
