@@ -21,7 +21,17 @@ LONGEST_FUNCTION, MOST_FUNCTIONS = 60, 30
 DEEPEST, DEEP = 4, 3  # at most; and at most three in a hundred functions are deeper than `DEEP`
 MOST_NAMES = 20
 DRAWERS = {"util", "utils", "helper", "helpers", "manager", "base", "common", "misc", "core"}
-HEAVY = ("torch", "matplotlib", "numpy", "rich", "pydantic", "pygit2", "psutil", "sqlite3")
+HEAVY = (
+    "httpx2",
+    "torch",
+    "matplotlib",
+    "numpy",
+    "rich",
+    "pydantic",
+    "pygit2",
+    "psutil",
+    "sqlite3",
+)
 BLOCKS = (
     ast.If,
     ast.For,

@@ -271,6 +271,7 @@ def test_a_key_is_never_one_that_was_tried(bench):
     assert first.key.startswith("halve-the-batch-")
 
 
+@pytest.mark.slow
 def test_it_passes_what_every_researcher_must(bench):
     rates = iter(range(2, 300))
     made = bench(lambda _: say(answer(block("LR = 0.1", f"LR = {next(rates)}"))))

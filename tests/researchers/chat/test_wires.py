@@ -18,7 +18,7 @@ from novum.researchers.chat.models import models_for
 from novum.researchers.chat.talk import Reply, Talk, WireError
 from novum.researchers.chat.waits import Waits
 from novum.researchers.chat.wires import WIRES, faults
-from novum.testing.models import Answer, say
+from novum.testing.models import Answer, fail, say
 
 NAMES = st.sampled_from(
     [
@@ -178,3 +178,11 @@ def test_a_reply_that_is_empty_is_not_a_turn_of_its_own():
     talk = Talk("s", (("user", "a"),))
     assert talk.said(" \n", "b").turns == (("user", "a\n\nb"),)
     assert talk.said("x", "b").turns == (("user", "a"), ("assistant", "x"), ("user", "b"))
+
+
+def test_what_a_model_or_a_provider_says_cannot_play_with_the_terminal(bench):
+    evil = "\x1b[2Jgone\x07"
+    made = bench([fail(503, evil), say(GOOD.replace("Halve", evil).replace("More", evil))])
+    proposal = made.propose()
+    told = repr([proposal.title, proposal.hypothesis, proposal.kind, made.notices])
+    assert "gone" in told and "\\x1b" not in told and "\\x07" not in told

@@ -26,6 +26,7 @@ from novum.researchers.chat.models import RESEARCHER, Model, models_for
 from novum.researchers.chat.talk import Keep, Limits, NotWantedError, Reply, Talk, WireError
 from novum.researchers.chat.turns import whose_turn
 from novum.researchers.chat.waits import Waits
+from novum.terminal import harmless
 
 REPAIRS = 2  # how often an answer is sent back
 PATIENCE = 5  # so many answers in a row without any edit, and the campaign pauses
@@ -186,11 +187,11 @@ def _nothing(title: str, said: str, complaint: str, briefing: Briefing, model: M
 def _proposal(answer: Answer, edits: tuple[Edit, ...], tried: Set[str], model: Model) -> Proposal:
     changed = ", ".join(dict.fromkeys(edit.path for edit in edits))
     proposal = Proposal(
-        title=answer.title or f"a change of {changed}",
+        title=harmless(answer.title) or f"a change of {changed}",
         edits=edits,
-        hypothesis=answer.hypothesis,
+        hypothesis=harmless(answer.hypothesis),
         expected=answer.expected,
-        kind=answer.kind,
+        kind=harmless(answer.kind),
         researcher=model.researcher,
     )
     return replace(proposal, key=_key(proposal, tried))

@@ -3,6 +3,7 @@
 import re
 
 from novum.researchers.chat.talk import Json, WireError
+from novum.terminal import harmless
 
 PASSING = {408, 409, 425, 429}  # and all from 500 on
 # Kinds and codes of errors that pass, where there is no status: amid a stream.
@@ -20,7 +21,7 @@ def trouble(
     status: int, message: str, word: str = "", retry_after: float | None = None
 ) -> WireError:
     """An error of a provider: what it said, and whether it passes."""
-    message = " ".join(message.split())[:LONGEST] or word or "no reason given"
+    message = " ".join(harmless(message).split())[:LONGEST] or word or "no reason given"
     if SPENT.search(word) or SPENT.search(message.lower()):
         return WireError(message, passing=False, status=402)
     by_word = bool(WORDS.search(word)) or not word
