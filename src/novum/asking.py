@@ -85,8 +85,8 @@ def _can_go_on(directory: Path, ledger: Ledger, campaign: Campaign) -> bool:
     return campaign.state == "open" or campaign.lab == now
 
 
-def propose(ledger: Ledger, proposal: Proposal) -> int:
-    """Put a proposal in as a request; returns its id."""
+def propose(ledger: Ledger, proposal: Proposal, *, again: bool = False) -> int:
+    """Put a proposal in as a request, to be tried `again` if it was before; returns its id."""
     body = {
         "title": proposal.title,
         "hypothesis": proposal.hypothesis,
@@ -96,6 +96,7 @@ def propose(ledger: Ledger, proposal: Proposal) -> int:
         "key": proposal.key,
         "expected": proposal.expected,
         "researcher": proposal.researcher or PERSON,
+        "again": again,
     }
     return ledger.requests.ask("proposal", body)
 

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import asking, campaigns, exchange, labs, looking
+from novum.cli import agents, asking, campaigns, exchange, labs, looking
 from novum.errors import NovumError
 
 
@@ -66,6 +66,8 @@ for command in (
     campaigns.try_,
     asking.idea,
     asking.say,
+    agents.mcp,
+    agents.skill,
     campaigns.confirm,
     campaigns.stop,
     looking.status,
