@@ -3,6 +3,7 @@
 All of it becomes requests in the ledger. Nothing here starts, stops or calls a campaign.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from novum.errors import PatchError, UsageError
 from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
 from novum.patch import apply_edits
-from novum.records import Proposal
+from novum.records import Edit, Proposal
 from novum.repo import Repo
 from novum.standing import Standing
 
@@ -101,16 +102,30 @@ def propose(ledger: Ledger, proposal: Proposal, *, again: bool = False) -> int:
     return ledger.requests.ask("proposal", body)
 
 
-def require_applicable(on: Ground, proposal: Proposal) -> None:
+def require_applicable(on: Ground, edits: Sequence[Edit]) -> None:
     """Refuse a change that does not fit the present code, before anything is asked.
 
     Raises:
         PatchError: saying what does not apply, and to what.
     """
     try:
-        apply_edits(on.files, proposal.edits, on.lab.files.editable)
+        apply_edits(on.files, edits, on.lab.files.editable)
     except PatchError as error:
-        raise PatchError(f"{error}; it has to apply to {_where(on)}") from None
+        raise _placed(error, on) from None
+
+
+def edits_in(on: Ground, diff: str) -> tuple[Edit, ...]:
+    """The edits that a unified diff makes to the present code.
+
+    Raises:
+        PatchError: if it does not apply, or changes what may not be changed.
+    """
+    try:
+        edits = edits_of_diff(on.files, diff, on.lab.files.editable)
+    except PatchError as error:
+        raise _placed(error, on) from None
+    require_applicable(on, edits)
+    return edits
 
 
 def idea(directory: Path, words: str, diff: str | None = None) -> str:
@@ -127,12 +142,8 @@ def idea(directory: Path, words: str, diff: str | None = None) -> str:
     title, _, hypothesis = text.partition("\n")
     if len(title) > LONGEST_TITLE:
         title, hypothesis = title[: LONGEST_TITLE - 1] + "…", text
-    try:
-        edits = edits_of_diff(on.files, diff, on.lab.files.editable)
-    except PatchError as error:
-        raise PatchError(f"{error}; it has to apply to {_where(on)}") from None
+    edits = edits_in(on, diff)
     proposal = Proposal(title, edits, hypothesis.strip() or title, researcher=PERSON)
-    require_applicable(on, proposal)
     with closing(Ledger(directory)) as ledger:
         propose(ledger, proposal)
         running = ledger.is_running()
@@ -167,6 +178,13 @@ def _text(words: str, what: str) -> str:
     if len(text) > LONGEST:
         raise UsageError(f"{len(text)} characters are too many; at most {LONGEST} are taken")
     return text
+
+
+def _placed(error: PatchError, on: Ground) -> PatchError:
+    """The refusal of a change, with the code that it has to fit, where that is what is wrong."""
+    if "may not be edited" in str(error):
+        return error
+    return PatchError(f"{error}; it has to apply to {_where(on)}")
 
 
 def _where(on: Ground) -> str:

@@ -55,4 +55,4 @@ def skill(lab: Path, force: bool) -> None:
     read_lab(lab)
     for line in install(lab, force=force):
         click.echo(line)
-    click.echo("commit them, so that agents find them and campaigns can start")
+    click.echo("commit what changed, so that campaigns can start")

@@ -95,7 +95,7 @@ class Explained(Row):
     source: str
     commit: str | None
     parent: str
-    evidence: dict[str, float | str | list[float] | None] = Field(
+    evidence: dict[str, float | str | list[float]] = Field(
         description="The numbers behind the verdict; empty without runs."
     )
     diff: str

@@ -10,8 +10,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from novum import asking
-from novum.applied import edits_of_diff
-from novum.errors import CampaignError, PatchError, UsageError
+from novum.errors import CampaignError, UsageError
 from novum.ledger import Ledger
 from novum.mcp.following import Look, Wanted, look
 from novum.mcp.reading import NOTHING_YET
@@ -35,13 +34,14 @@ class Change:
         """The edits.
 
         Raises:
-            UsageError: if there are none, or both, or the diff does not apply.
+            UsageError: if there is no change, or two, or it does not apply.
         """
         if bool(self.edits) == bool(self.diff.strip()):
             raise UsageError("give the change either as edits or as a diff")
-        if self.edits:
-            return tuple(self.edits)
-        return edits_of_diff(ground.files, self.diff, ground.lab.files.editable)
+        if not self.edits:
+            return asking.edits_in(ground, self.diff)
+        asking.require_applicable(ground, self.edits)
+        return tuple(self.edits)
 
 
 def put_in(
@@ -53,12 +53,7 @@ def put_in(
         PatchError: if it does not apply to the incumbent.
         CampaignError: if the machine does not start; then nothing is in line.
     """
-    ground = asking.ground(directory)
-    try:
-        whole = replace(proposal, edits=change.on(ground))
-        asking.require_applicable(ground, whole)
-    except PatchError as error:
-        raise PatchError(f"{error}; read_file shows the present text") from None
+    whole = replace(proposal, edits=change.on(asking.ground(directory)))
     started = starter.ensure()
     with closing(Ledger(directory)) as ledger:
         return asking.propose(ledger, whole, again=again), started

@@ -102,7 +102,8 @@ def explained(directory: Path, number: int) -> Explained:
     names = parse_lab(campaign.lab).curve_names
     # What an ablation says of a part was measured on the holdout, where there is one.
     told = "" if facts["researcher"] == ABLATION else facts["hypothesis"]
-    evidence = asdict(found.verdict.evidence) if found.verdict else {}
+    told_by = asdict(found.verdict.evidence) if found.verdict else {}
+    evidence = {name: value for name, value in told_by.items() if value is not None}
     return Explained(
         **_row(facts),
         hypothesis=wording.cut(told, wording.WORDS),
@@ -111,7 +112,7 @@ def explained(directory: Path, number: int) -> Explained:
         commit=facts["commit"],
         parent=facts["parent"],
         evidence=evidence if evidence.get("runs") else {},
-        diff=wording.cut(facts["diff"], wording.DIFF),
+        diff=wording.cut(facts["diff"], wording.DIFF).rstrip("\n"),
         trials=[_trial(trial, names, directory) for trial in facts["trials"]],
         log_data=wording.log_end(log, directory),
     )

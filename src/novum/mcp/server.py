@@ -2,12 +2,12 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from novum.errors import NovumError
 from novum.mcp import reading, wording
@@ -49,16 +49,16 @@ class Server(MCPServer[Any]):
         )
         self._directory = directory
         tools = Tools(directory, starter)
-        for tool, notes in (
-            (tools.briefing, READS),
-            (tools.read_file, READS),
-            (tools.propose, ASKS),
-            (tools.wait, WAITS),
-            (tools.history, READS),
-            (tools.explain, READS),
+        for tool, title, notes in (
+            (tools.briefing, "Read the briefing", READS),
+            (tools.read_file, "Read a file", READS),
+            (tools.propose, "Propose a change", ASKS),
+            (tools.wait, "Wait for a verdict", WAITS),
+            (tools.history, "List experiments", READS),
+            (tools.explain, "Explain an experiment", READS),
         ):
             told = " ".join((tool.__doc__ or "").split())
-            self.add_tool(tool, description=told, annotations=notes)
+            self.add_tool(tool, title=title, description=told, annotations=notes)
         self._add_resources()
         self._add_prompt()
 
@@ -114,7 +114,9 @@ class Server(MCPServer[Any]):
             title="Kick off an experiment",
             description="Read program.md and run one experiment, to its verdict.",
         )
-        def kick_off(idea: str = "") -> str:
+        def kick_off(
+            idea: Annotated[str, Field(description="What to test, if you know it already.")] = "",
+        ) -> str:
             return KICK_OFF.format(idea=f"\nThe idea to test: {idea}" if idea else "")
 
 

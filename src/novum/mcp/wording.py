@@ -137,7 +137,7 @@ def explained_words(facts: Explained) -> str:
     return "\n".join(parts)
 
 
-def _shown(value: float | str | list[float] | None) -> str:
+def _shown(value: float | str | list[float]) -> str:
     if isinstance(value, list):
         return "(" + ", ".join(f"{one:.6g}" for one in value) + ")"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -23,6 +23,8 @@ SECTION = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 def install(directory: Path, *, force: bool = False) -> list[str]:
     """Write the files into a lab; returns a line for each: what was done, or what is left to do.
 
+    What was changed has to be committed, so that agents find it and campaigns can start.
+
     What is there stays as it is, but for the marked section, and with `force`.
 
     Raises:
