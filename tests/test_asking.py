@@ -126,6 +126,7 @@ def test_a_proposal_can_say_more_and_comes_back_as_it_was(bed):
         {"expected": "much"},
         {"expected": True},
         {"expected": float("nan")},
+        {"expected": 10**400},
         {"kind": 1},
         {"key": None},
     ],

@@ -1,6 +1,5 @@
 """What other processes ask of a campaign, read: any of them may have written it."""
 
-import math
 import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,6 +8,7 @@ from novum.ledger import Request
 from novum.records import Edit, Proposal
 
 NOT_UNDERSTOOD = (AttributeError, KeyError, TypeError, ValueError)
+LARGEST = 1e100  # of numbers in a request; what is not less than it is none
 PERSON = "person"
 OUTSIDE = re.compile(r"outside(:[a-z0-9][a-z0-9._-]{0,39})?")
 
@@ -54,7 +54,7 @@ def asked_in(request: Request) -> Asked:
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
         raise TypeError(f"{name} must be a number")
     return value
 

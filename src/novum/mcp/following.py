@@ -17,10 +17,18 @@ FRESH_SECONDS = 30.0  # a sign of life that is older says nothing of now
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is waited for: a proposal by its id, or an experiment of the newest campaign."""
+    """What is waited for: a proposal by its id, or an experiment of the newest campaign.
+
+    Raises:
+        UsageError: if it is neither, or both.
+    """
 
     proposal: int | None = None
     experiment: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.proposal is None) == (self.experiment is None):
+            raise UsageError("say what to wait for: proposal, as propose answered, or experiment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,10 @@ def look(ledger: Ledger, wanted: Wanted) -> Look:
         request = _request(ledger, wanted.proposal)
         state, experiment = _of_request(ledger, request)
         since = request.created
-    elif wanted.experiment is not None:
-        experiment = experiment_of(ledger, newest(ledger), wanted.experiment)
+    else:
+        experiment = experiment_of(ledger, newest(ledger), wanted.experiment or 0)
         state = "running" if experiment.verdict is None else "judged"
         since = experiment.created
-    else:
-        raise UsageError("say what to wait for: proposal, as propose answered, or experiment")
     answer = _answer(wanted.proposal, state, experiment, request)
     answer.machine = _machine(ledger, running)
     return Look(answer, running, _stopped(ledger, since))

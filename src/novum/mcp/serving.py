@@ -47,6 +47,7 @@ def serve_http(directory: Path, port: int, say: Callable[[str], None]) -> None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()
         except OSError as error:
             raise UsageError(f"port {port} cannot be used: {error.strerror}") from None
         port = listening.getsockname()[1]
