@@ -29,15 +29,18 @@ def _command() -> str:
 
 
 def _claude(words: list[str]) -> Setting:
-    return Setting(".mcp.json", _servers(words))
+    return Setting(".mcp.json", _json({"mcpServers": {"novum": _server(words)}}))
 
 
 def _cursor(words: list[str]) -> Setting:
-    return Setting(".cursor/mcp.json", _servers(words))
+    return Setting(".cursor/mcp.json", _json({"mcpServers": {"novum": _server(words)}}))
 
 
 def _gemini(words: list[str]) -> Setting:
-    return Setting(".gemini/settings.json", _servers(words, timeout=1000 * CALL_SECONDS))
+    own = _server(words) | {"timeout": 1000 * CALL_SECONDS}
+    reads = {"fileName": ["AGENTS.md", "GEMINI.md"]}  # by itself it reads only the latter
+    text = _json({"context": reads, "mcpServers": {"novum": own}})
+    return Setting(".gemini/settings.json", text)
 
 
 def _opencode(words: list[str]) -> Setting:
@@ -56,9 +59,8 @@ def _codex(words: list[str]) -> Setting:
     return Setting(".codex/config.toml", "\n".join(lines))
 
 
-def _servers(words: list[str], **more: Any) -> str:  # noqa: ANN401  whatever JSON can hold
-    own = {"command": words[0], "args": words[1:], **more}
-    return _json({"mcpServers": {"novum": own}})
+def _server(words: list[str]) -> dict[str, Any]:
+    return {"command": words[0], "args": words[1:]}
 
 
 def _json(value: dict[str, Any]) -> str:

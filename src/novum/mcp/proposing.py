@@ -19,6 +19,7 @@ from novum.records import Edit, Proposal
 
 LOOK_SECONDS, TELL_SECONDS = 0.5, 3.0  # between looks while waiting; between signs of life
 STARTS = 3  # of the machine, in one wait
+MOST_WAITING = 20  # proposals in line; more would be a flood, not research
 STOPPED = "stopped by the person, who may go on with: novum resume"
 Tell = Callable[[float, float, str], Awaitable[None]]  # seconds spent, of, and what is going on
 
@@ -50,13 +51,23 @@ def put_in(
     """Put a proposal in line; returns its id, and whether a machine ran or what was started.
 
     Raises:
-        PatchError: if it does not apply to the incumbent.
+        UsageError: if it does not apply to the incumbent, or too many wait already.
         CampaignError: if the machine does not start; then nothing is in line.
     """
     whole = replace(proposal, edits=change.on(asking.ground(directory)))
+    _require_room(directory)
     started = starter.ensure()
     with closing(Ledger(directory)) as ledger:
         return asking.propose(ledger, whole, again=again), started
+
+
+def _require_room(directory: Path) -> None:
+    if not Ledger.exists(directory):
+        return
+    with closing(Ledger(directory)) as ledger:
+        waiting = len(ledger.requests.waiting("proposal"))
+    if waiting >= MOST_WAITING:
+        raise UsageError(f"{waiting} proposals wait already; wait for their verdicts first")
 
 
 async def follow(

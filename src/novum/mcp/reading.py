@@ -17,6 +17,7 @@ from novum.mcp.following import experiment_of, newest
 from novum.mcp.orientation import orientation
 
 SYMLINK = 0o120000
+FILE_CHARACTERS = 60_000  # in one answer: a line may be as long as it likes
 NOTHING_YET = "no experiment was made in this lab yet; propose one"
 
 
@@ -65,7 +66,7 @@ def file_text(
         experiment=number,
         first_line=first,
         lines_in_all=len(lines),
-        text="".join(lines[first - 1 : first - 1 + count]),
+        text="".join(lines[first - 1 : first - 1 + count])[:FILE_CHARACTERS],
         files=[] if path else files,
     )
 

@@ -79,6 +79,8 @@ class Server(MCPServer[Any]):
                 return self._failed(str(error.__cause__))
             if isinstance(error.__cause__, ValidationError):
                 return self._failed(_first(name, error.__cause__))
+            if isinstance(error.__cause__, OSError):
+                return self._failed(f"{name}: {error.__cause__.strerror}, says the system")
             raise
 
     def _failed(self, words: str) -> CallToolResult:
