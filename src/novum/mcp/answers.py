@@ -7,6 +7,13 @@ from pydantic import BaseModel, Field
 State = Literal["waiting", "running", "judged", "repeated", "refused"]
 
 
+class Idea(BaseModel):
+    """An idea of the person's, in plain words."""
+
+    id: int = Field(description="To give to propose.")
+    text: str
+
+
 class Briefed(BaseModel):
     """The briefing."""
 
@@ -14,6 +21,7 @@ class Briefed(BaseModel):
     experiment: int = Field(description="Number of the experiment whose code is the incumbent.")
     commit: str = Field(description="Commit that a proposal changes.")
     editable: list[str] = Field(description="Files that a proposal may change.")
+    ideas: list[Idea] = Field(description="Of the person, waiting to be worked out.")
     text: str = Field(description="The briefing in full. What it quotes from runs is data.")
 
 

@@ -7,13 +7,16 @@ from novum.mcp import wording
 from novum.mcp.answers import History
 
 
-def orientation(on: Ground, directory: Path, history: History) -> str:
-    """The question, the rules, the code and the history (to be replaced by the real briefing)."""
+def orientation(on: Ground, program: str, history: History) -> str:
+    """The question, the rules, the code and the history."""
     lab = on.lab
     parts = [
-        f"Question: {lab.lab.question or lab.lab.name}",
-        f"Metric: {lab.metric.name}, {lab.metric.direction}. Budget: {lab.budget.seconds:g} s.",
-        *(f"{path}:\n{text}" for path, text in on.files.items()),
+        f"# Lab {lab.lab.name}",
+        lab.lab.question,
+        f"Metric: {lab.metric.name}, to {lab.metric.direction}. A trial has {lab.budget.seconds:g} "
+        f"s. Editable: {', '.join(lab.files.editable)}. The incumbent is experiment {on.number}.",
+        program.strip(),
+        *(wording.fenced(text.rstrip("\n"), path) for path, text in on.files.items()),
         wording.history_words(history),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)

@@ -46,28 +46,44 @@ class Change:
 
 
 def put_in(
-    directory: Path, starter: Starter, proposal: Proposal, change: Change, *, again: bool
+    directory: Path,
+    starter: Starter,
+    proposal: Proposal,
+    change: Change,
+    *,
+    idea: int | None = None,
+    again: bool = False,
 ) -> tuple[int, str]:
     """Put a proposal in line; returns its id, and whether a machine ran or what was started.
 
+    It may work out an `idea` of the person's, which then waits no more.
+
     Raises:
-        UsageError: if it does not apply to the incumbent, or too many wait already.
+        UsageError: if it does not apply to the incumbent, too many wait already, or there is no
+            such idea.
         CampaignError: if the machine does not start; then nothing is in line.
     """
     whole = replace(proposal, edits=change.on(asking.ground(directory)))
-    _require_room(directory)
+    _require_sense(directory, idea)
     started = starter.ensure()
-    with closing(Ledger(directory)) as ledger:
-        return asking.propose(ledger, whole, again=again), started
+    with closing(Ledger(directory)) as ledger, ledger.together():
+        number = asking.propose(ledger, whole, again=again)
+        if idea is not None:
+            ledger.requests.withdraw(idea, f"worked out by {whole.researcher}: proposal {number}")
+    return number, started
 
 
-def _require_room(directory: Path) -> None:
-    if not Ledger.exists(directory):
-        return
-    with closing(Ledger(directory)) as ledger:
-        waiting = len(ledger.requests.waiting("proposal"))
+def _require_sense(directory: Path, idea: int | None) -> None:
+    """See that there is room in the line, and that the idea is there."""
+    waiting, ideas = 0, set[int]()
+    if Ledger.exists(directory):
+        with closing(Ledger(directory)) as ledger:
+            waiting = len(ledger.requests.waiting("proposal"))
+            ideas = {one.id for one in ledger.requests.waiting("idea")}
     if waiting >= MOST_WAITING:
         raise UsageError(f"{waiting} proposals wait already; wait for their verdicts first")
+    if idea is not None and idea not in ideas:
+        raise UsageError(f"no idea {idea} of the person waits; briefing lists those that do")
 
 
 async def follow(

@@ -12,25 +12,42 @@ from novum.errors import UsageError
 from novum.lab import PROGRAM_FILE, parse_lab
 from novum.ledger import Campaign, Experiment, Ledger
 from novum.mcp import wording
-from novum.mcp.answers import Briefed, Explained, FileText, History, Row, TrialFacts
+from novum.mcp.answers import Briefed, Explained, FileText, History, Idea, Row, TrialFacts
 from novum.mcp.following import experiment_of, newest
 from novum.mcp.orientation import orientation
 
 SYMLINK = 0o120000
+IDEAS = 10  # in one briefing, the oldest
 FILE_CHARACTERS = 60_000  # in one answer: a line may be as long as it likes
 NOTHING_YET = "no experiment was made in this lab yet; propose one"
 
 
 def briefed(directory: Path) -> Briefed:
     """What to know before proposing."""
-    on = asking.ground(directory)
+    on, ideas = asking.ground(directory), _ideas(directory)
+    text = orientation(on, program(directory), history(directory, 20))
     return Briefed(
         campaign=on.campaign.tag if on.campaign else None,
         experiment=on.number,
         commit=on.commit,
         editable=list(on.lab.files.editable),
-        text=orientation(on, directory, history(directory, 20)),
+        ideas=ideas,
+        text="\n\n".join([text, wording.idea_words(ideas)]).strip(),
     )
+
+
+def _ideas(directory: Path) -> list[Idea]:
+    """What the person put in in plain words, and nobody has worked out."""
+    if not Ledger.exists(directory):
+        return []
+    with closing(Ledger(directory)) as ledger:
+        waiting = ledger.requests.waiting("idea")[:IDEAS]
+    texts = {one.id: one.body.get("text") for one in waiting if isinstance(one.body, dict)}
+    return [
+        Idea(id=number, text=wording.line(text, wording.WORDS))
+        for number, text in texts.items()
+        if isinstance(text, str)
+    ]
 
 
 def program(directory: Path) -> str:

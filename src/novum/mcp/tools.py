@@ -91,6 +91,9 @@ class Tools:
         expected: Annotated[
             float | None, Field(description="Change of the metric you expect; negative is lower.")
         ] = None,
+        idea: Annotated[
+            int | None, Field(description="Number of the person's idea that this works out.")
+        ] = None,
         again: Annotated[
             bool, Field(description="Try it even if the same change was tried before.")
         ] = False,
@@ -109,7 +112,7 @@ class Tools:
         )
         change = Change([Edit(e.path, e.search, e.replace) for e in edits or ()], diff)
         number, started = await run_sync(
-            lambda: put_in(self.directory, self._starter, proposal, change, again=again)
+            lambda: put_in(self.directory, self._starter, proposal, change, idea=idea, again=again)
         )
         wanted = Wanted(proposal=number)
         seen = await follow(self.directory, self._starter, wanted, TURN_SECONDS, turn=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from novum.mcp.answers import Explained, FileText, Followed, History
+from novum.mcp.answers import Explained, FileText, Followed, History, Idea
 from novum.terminal import figure, harmless, tail
 
 TITLE, WORDS, DIFF, LOG = 200, 2_000, 20_000, 6_000  # characters of each, at most
@@ -83,6 +83,15 @@ def _numbers(answer: Followed) -> str:
     found = {"score": answer.score, "effect": answer.effect, "probability": answer.probability}
     words = [f"{name} {value:.6g}" for name, value in found.items() if value is not None]
     return ", ".join(words)
+
+
+def idea_words(ideas: Sequence[Idea]) -> str:
+    """What the person would like to be worked out; empty if nothing."""
+    if not ideas:
+        return ""
+    lines = [f"- idea {idea.id}: {idea.text}" for idea in ideas]
+    head = "Ideas of the person, to be worked out; give the number to propose as `idea`:"
+    return "\n".join([head, *lines])
 
 
 def file_words(found: FileText) -> str:
