@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from novum import opening, plugins
+from novum import briefed, opening, plugins
 from novum.applied import edits_of_diff
 from novum.campaign.requests import PERSON
 from novum.errors import PatchError, UsageError
@@ -55,11 +55,13 @@ def ground(directory: Path) -> Ground:
             if campaign is not None:
                 lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
                 standing = Standing.read(ledger, lab, campaign)
-                if not standing.has_baseline:
-                    return Ground(lab, repo, campaign.start_commit, campaign, 0)
-                best = standing.incumbent
-                return Ground(lab, repo, best.commit or best.parent, campaign, best.number)
+                commit = briefed.parent_of(standing)
+                return Ground(lab, repo, commit, campaign, _number(standing, commit))
     return Ground(lab, repo, repo.head(), None, 0)
+
+
+def _number(standing: Standing, commit: str) -> int:
+    return next((keep.number for keep in standing.keeps if keep.commit == commit), 0)
 
 
 def present(directory: Path, ledger: Ledger) -> Campaign | None:

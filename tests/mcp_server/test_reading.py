@@ -1,7 +1,5 @@
 """What an agent is shown: cut, fenced, of the right campaign, and never from the holdout."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -184,9 +182,3 @@ def test_an_idea_of_the_person_is_in_the_briefing_until_it_is_worked_out(bed):
         number, _ = put_in(bed.path, starter, Proposal("t", ()), change, idea=idea.id)
     assert reading.briefed(bed.path).ideas == []
     assert f"proposal {number}" in bed.ledger.requests.get(idea.id).answer
-
-
-def test_the_program_is_the_persons_and_may_be_missing(bed):
-    assert reading.program(bed.path) == ""
-    (bed.path / "program.md").write_bytes("Größe \xff".encode("latin-1"))
-    assert "Gr" in reading.program(Path(bed.path))

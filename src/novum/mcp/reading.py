@@ -1,20 +1,22 @@
 """What an agent may read: the code, the history, an experiment. Never a holdout score."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from novum import asking, views
+from novum.briefed import standing_of
+from novum.briefing.composing import compose
+from novum.briefing.frame import frame
 from novum.campaign.ablation import RESEARCHER as ABLATION
 from novum.errors import UsageError
-from novum.lab import PROGRAM_FILE, parse_lab
+from novum.lab import parse_lab, read_program
 from novum.ledger import Campaign, Experiment, Ledger
 from novum.mcp import wording
 from novum.mcp.answers import Briefed, Explained, FileText, History, Idea, Row, TrialFacts
 from novum.mcp.following import experiment_of, newest
-from novum.mcp.orientation import orientation
 
 SYMLINK = 0o120000
 IDEAS = 10  # in one briefing, the oldest
@@ -22,17 +24,29 @@ FILE_CHARACTERS = 60_000  # in one answer: a line may be as long as it likes
 NOTHING_YET = "no experiment was made in this lab yet; propose one"
 
 
-def briefed(directory: Path) -> Briefed:
-    """What to know before proposing."""
+def briefed(directory: Path, researcher: str = "outside") -> Briefed:
+    """What to know before proposing; `researcher` is who asks, by the name it proposes under."""
     on, ideas = asking.ground(directory), _ideas(directory)
-    text = orientation(on, program(directory), history(directory, 20))
+    with ExitStack() as stack:
+        ledger = None
+        if on.campaign is not None:
+            ledger = stack.enter_context(closing(Ledger(directory)))
+        briefing = compose(
+            ledger,
+            standing_of(on.lab, on.repo, ledger, on.campaign),
+            parent=on.commit,
+            files=on.files,
+            program=read_program(directory),
+            researcher=researcher,
+        )
+    parts = [frame(on.lab), briefing.text.strip(), wording.idea_words(ideas)]
     return Briefed(
         campaign=on.campaign.tag if on.campaign else None,
         experiment=on.number,
         commit=on.commit,
         editable=list(on.lab.files.editable),
         ideas=ideas,
-        text="\n\n".join([text, wording.idea_words(ideas)]).strip(),
+        text="\n\n".join(part for part in parts if part),
     )
 
 
@@ -48,14 +62,6 @@ def _ideas(directory: Path) -> list[Idea]:
         for number, text in texts.items()
         if isinstance(text, str)
     ]
-
-
-def program(directory: Path) -> str:
-    """What the person wrote for whoever proposes; empty if nothing."""
-    try:
-        return (directory / PROGRAM_FILE).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def file_text(

@@ -10,6 +10,7 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import Field, ValidationError
 
 from novum.errors import NovumError
+from novum.lab import read_program
 from novum.mcp import reading, wording
 from novum.mcp.starting import Starter
 from novum.mcp.tools import Tools
@@ -95,7 +96,7 @@ class Server(MCPServer[Any]):
             mime_type="text/markdown",
         )
         def program() -> str:
-            return reading.program(self._directory)
+            return read_program(self._directory)
 
         @self.resource(
             "novum://ledger",

@@ -52,11 +52,11 @@ class Tools:
     def __init__(self, directory: Path, starter: Starter) -> None:
         self.directory, self._starter = directory, starter
 
-    async def briefing(self) -> Annotated[Answer, Briefed]:
+    async def briefing(self, ctx: Context[Any, Any]) -> Annotated[Answer, Briefed]:
         """What to know before proposing: the question, the rules, the present best code, what was
         tried and what came of it. Read it first, and again after each verdict.
         """
-        made = await run_sync(reading.briefed, self.directory)
+        made = await run_sync(reading.briefed, self.directory, _proposer(ctx))
         return _answered(made, made.text)
 
     async def read_file(
