@@ -80,9 +80,7 @@ def _campaign(ledger: Ledger | None, tag: str | None) -> Campaign | None:
     return found
 
 
-def standing_of(
-    lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | None
-) -> Standing:
+def standing_of(lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | None) -> Standing:
     """Where the campaign stands; without one, where one would begin now."""
     if ledger is not None and campaign is not None:
         return Standing.read(ledger, lab, campaign)
