@@ -32,7 +32,7 @@ check: .venv/test
 	@touch $@
 
 .venv/test: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[gpt,plot,dev]'
+	$(PIP) --editable '.[gpt,plot,mcp,dev]'
 	@touch $@
 
 clean:

@@ -37,10 +37,10 @@ def brief(
         campaign = _campaign(ledger, tag)
         lab = parse_lab(campaign.lab) if campaign is not None else read_lab(directory)
         repo = Repo(directory)
-        standing = _standing(lab, repo, ledger, campaign)
+        standing = standing_of(lab, repo, ledger, campaign)
         name = researcher or str(standing.campaign.settings["researcher"])
         frame = frame_of(name, lab)
-        parent = _parent(standing)
+        parent = parent_of(standing)
         idea = next_idea(ledger, standing.campaign) if ledger else None
         return frame, compose(
             ledger,
@@ -80,7 +80,7 @@ def _campaign(ledger: Ledger | None, tag: str | None) -> Campaign | None:
     return found
 
 
-def _standing(lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | None) -> Standing:
+def standing_of(lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | None) -> Standing:
     """Where the campaign stands; without one, where one would begin now."""
     if ledger is not None and campaign is not None:
         return Standing.read(ledger, lab, campaign)
@@ -88,7 +88,7 @@ def _standing(lab: Lab, repo: Repo, ledger: Ledger | None, campaign: Campaign | 
     return Standing(lab, Campaign(0, "", 0.0, "open", "", settings, repo.head(), "", {}))
 
 
-def _parent(standing: Standing) -> str:
+def parent_of(standing: Standing) -> str:
     """The commit that would be changed."""
     if not standing.has_baseline:
         return standing.campaign.start_commit

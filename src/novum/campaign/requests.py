@@ -1,5 +1,6 @@
 """What other processes ask of a campaign, read: any of them may have written it."""
 
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -7,6 +8,9 @@ from novum.ledger import Request
 from novum.records import Edit, Proposal
 
 NOT_UNDERSTOOD = (AttributeError, KeyError, TypeError, ValueError)
+LARGEST = 1e100  # of numbers in a request; what is not less than it is none
+PERSON = "person"
+OUTSIDE = re.compile(r"outside(:[a-z0-9][a-z0-9._-]{0,39})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,20 @@ def asked_in(request: Request) -> Asked:
     if asked.pairs is not None and not (isinstance(asked.pairs, int) and asked.pairs > 0):
         raise TypeError("pairs is a number of pairs")
     if asked.dial is not None:
-        return replace(asked, dial={name: _number(value) for name, value in asked.dial.items()})
+        dial = {name: _number(value, name) for name, value in asked.dial.items()}
+        return replace(asked, dial=dial)
     return asked
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("a dial has a number")
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
+        raise TypeError(f"{name} must be a number")
     return value
 
 
 def proposal_in(request: Request) -> Proposal:
-    """The proposal in a request.
+    """The proposal in a request, which may also say its kind, source, key, what is expected of it,
+    and who proposes: `outside`, or `outside:NAME`; else a person does.
 
     Raises:
         NOT_UNDERSTOOD: if it is none.
@@ -68,4 +74,25 @@ def proposal_in(request: Request) -> Proposal:
     texts += [edit.path for edit in edits] + [edit.search or "" for edit in edits]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("title, hypothesis and edits must be text")
-    return Proposal(body["title"], edits, body["hypothesis"], researcher="person")
+    expected = body.get("expected")
+    return Proposal(
+        body["title"],
+        edits,
+        body["hypothesis"],
+        expected=None if expected is None else _number(expected, "expected"),
+        researcher=_proposer(body.get("researcher", PERSON)),
+        **{name: _text(body.get(name, ""), name) for name in ("kind", "source", "key")},
+    )
+
+
+def _proposer(value: object) -> str:
+    """Who proposes: a request can't say that it is one of the lab's own researchers."""
+    if value == PERSON or (isinstance(value, str) and OUTSIDE.fullmatch(value)):
+        return str(value)
+    raise ValueError(f"who proposes is {PERSON}, outside or outside:NAME")
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text")
+    return value

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import campaigns, exchange, labs, looking
+from novum.cli import agents, asking, campaigns, exchange, labs, looking
 from novum.errors import NovumError
 
 
@@ -64,6 +64,10 @@ for command in (
     campaigns.run,
     campaigns.resume,
     campaigns.try_,
+    asking.idea,
+    asking.say,
+    agents.mcp,
+    agents.skill,
     campaigns.confirm,
     campaigns.stop,
     looking.status,

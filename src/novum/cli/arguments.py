@@ -52,6 +52,14 @@ def numbered(words: tuple[str, ...]) -> tuple[Path, int]:
     return Path(*lab), int(number)
 
 
+def worded(name: str, words: tuple[str, ...]) -> tuple[Path, str]:
+    """`novum idea mylab "words"`, or `novum idea "words"` inside the lab."""
+    *lab, text = words
+    if len(lab) > 1:
+        raise UsageError(f'put what you say in quotes: novum {name} [LAB] "words"')
+    return Path(*lab), text
+
+
 def dial_in(text: str) -> dict[str, float]:
     """`depth=6` as a value of the dial."""
     name, _, value = text.partition("=")

@@ -38,6 +38,8 @@ from novum.lab.tables import (
 
 LAB_FILE = "lab.toml"
 PROGRAM_FILE = "program.md"
+# What coding agents obey: no candidate may write instructions for them.
+AGENT_FILES = ("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".agents", ".claude", ".mcp.json")
 CURVES = ("bpb", "loss", "score")  # what a learning curve may show, the most telling first
 LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
@@ -167,7 +169,8 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
     both = set(lab.files.editable) & set(lab.files.frozen)
     if both:
         yield editable, f"{', '.join(sorted(both))} is both editable and frozen"
-    protected = {LAB_FILE, PROGRAM_FILE, lab.researcher.backlog} & set(lab.files.editable)
+    own = {LAB_FILE, PROGRAM_FILE, lab.researcher.backlog, *AGENT_FILES}
+    protected = [name for name in lab.files.editable if own & {name, name.partition("/")[0]}]
     if protected:
         yield editable, f"{', '.join(sorted(protected))} belongs to the person; take it out"
     if lab.trial.holdout and not lab.trial.evaluate:

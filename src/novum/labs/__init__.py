@@ -10,6 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from novum import skill
 from novum.errors import NovumError, UsageError
 
 # Files whose real names would mean something to git or to the package builder in our own tree.
@@ -43,6 +44,7 @@ def create(
         text = _with_corpus(text, corpus)
     _copy(source, directory)
     (directory / "lab.toml").write_text(text, encoding="utf-8")
+    skill.install(directory)
     _commit(directory, template)
 
 

@@ -52,3 +52,12 @@ class Requests:
                 "UPDATE request SET taken = ?, answer = ? WHERE id = ?",
                 (time.time(), answer, request),
             )
+
+    def withdraw(self, request: int, why: str) -> bool:
+        """Answer a request that nobody has taken; if somebody has, change nothing: False."""
+        with self._write() as db:
+            done = db.execute(
+                "UPDATE request SET taken = ?, answer = ? WHERE id = ? AND taken IS NULL",
+                (time.time(), why, request),
+            )
+            return done.rowcount == 1
