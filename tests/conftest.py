@@ -10,6 +10,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
+from bed_cases import git, score
 from novum.campaign import Machine, Parts
 from novum.campaign.events import Event
 from novum.dataset import Dataset
@@ -77,19 +78,6 @@ def own_git_configuration(tmp_path_factory) -> Iterator[None]:
         for level in levels:
             pygit2.settings.search_path[level] = nowhere
         yield
-
-
-def git(directory: Path, *arguments: str) -> str:
-    """What git says; an error is a failure of the test."""
-    done = subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True)
-    assert done.returncode == 0, f"git {arguments}: {done.stderr}"
-    return done.stdout.strip()
-
-
-def score(order) -> float:
-    """The metric of the bed's lab: what `train.py` says, plus one."""
-    text = (order.tree / "train.py").read_text()
-    return 1.0 + float(text.split("x =")[1].split()[0])
 
 
 @dataclass

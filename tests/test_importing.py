@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import git
+from bed_cases import git
 from novum import opening
 from novum.errors import UsageError
 from novum.export import campaign_text

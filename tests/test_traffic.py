@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import score
+from bed_cases import score
 from novum.campaign.case import case_of
 from novum.campaign.events import Judged
 from novum.campaign.traffic import CountsError, arms_of
