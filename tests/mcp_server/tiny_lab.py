@@ -111,8 +111,9 @@ class Tiny:
         for process in self.processes:
             process.kill()
             process.communicate()
-        if (pid := self.machine()) is not None:
-            os.kill(pid, signal.SIGTERM)
+        if pid := self.machine():
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+                os.kill(pid, signal.SIGTERM)
         until(lambda: self.machine() is None)
 
 
