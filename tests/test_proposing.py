@@ -6,7 +6,7 @@ import time
 import pytest
 
 from novum.campaign import Stopped
-from novum.campaign.events import Awaiting, Notice, Proposed
+from novum.campaign.events import Awaiting, Confirming, Notice, Proposed
 from novum.errors import ResearcherError
 from novum.records import Edit, Measurement, Proposal, TrialResult, TrialState, Usage
 from novum.researchers.outside import Outside
@@ -317,3 +317,26 @@ def test_outside_waits_for_the_proposals_of_others_and_ends_when_none_come(bed):
     bed.run(researcher=Outside(1.0))
     assert [e.experiment.proposal.title for e in bed.told(Proposed)] == ["baseline", "x 3"]
     assert time.monotonic() - began >= 1.5
+
+
+def test_what_is_asked_while_a_campaign_ends_is_still_worked_on(bed):
+    bed.toml((bed.path / "lab.toml").read_text().replace("at_end = false", "at_end = true"))
+    handed = []
+
+    def late(event):
+        if isinstance(event, Confirming):
+            handed.append(ask(bed, 5))
+
+    run(bed, [bed.idea(-1)], 1, observers=[late])
+    assert [bed.ledger.requests.get(one).answer for one in handed] == ["experiment 2"]
+    assert bed.verdicts() == ["keep", "keep", "discard"]
+
+
+def test_a_confirmation_that_is_asked_for_while_nothing_runs_is_begun(bed):
+    def ask_later(event):
+        if isinstance(event, Awaiting) and len(bed.experiments()) > 1:
+            bed.ledger.requests.ask("confirm", {"campaign": "t"})
+
+    ask(bed, -1)
+    bed.run(researcher=Outside(1.0), observers=[ask_later])
+    assert len(bed.told(Confirming)) == 1

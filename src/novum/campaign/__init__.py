@@ -68,7 +68,14 @@ class Machine:
             ledger, repo, standing, parts.runner, dataset, self._tell, self._meanwhile
         )
         self._proposer = Proposer(
-            ledger, repo, standing, parts.search, parts.researcher, self._bench, self._tell
+            ledger,
+            repo,
+            standing,
+            parts.search,
+            parts.researcher,
+            self._bench,
+            self._tell,
+            self._confirm_requested,
         )
         self._referee = Referee(ledger, standing, self._try, self._tell)
         self.stop = self._bench.stop
@@ -94,21 +101,25 @@ class Machine:
             self._confirm_requested()
             if self._lab.confirm.at_end and not self._referee.settled:
                 self._referee.work(self._referee.open(END, None, None))
+            self._work_on_requests()  # some may have come while the end was confirmed
         self._finish()
 
     def run_requests(self) -> None:
         """Work only on what the person put in, until nothing of that is waiting."""
         with closing(self._bench):
             self._recover()
-            while (experiment := self._proposer.requested()) is not None:
-                self._work_on(experiment)
-            self._confirm_requested()
+            self._work_on_requests()
 
     def confirm(self, asked: Asked) -> None:
         """Confirm the incumbent, as the person asked."""
         with closing(self._bench):
             self._confirm(asked, self._recover())
             self._confirm_requested()
+
+    def _work_on_requests(self) -> None:
+        while (experiment := self._proposer.requested()) is not None:
+            self._work_on(experiment)
+        self._confirm_requested()
 
     # Opening
 

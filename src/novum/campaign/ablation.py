@@ -73,12 +73,12 @@ class Ablation:
             return None
         before = self.repo.files(self._commit, self.standing.lab.files.editable)
         titles = ", ".join(keep.proposal.title for keep in part.keeps)
-        gain = part.finding.claim.gain
+        # Without the figure: it may be of the holdout, and researchers read hypotheses.
         return Proposal(
             title=f"Take out: {titles}",
             edits=edits_between(before, {**before, **files}),
-            hypothesis=f"Run beside the incumbent, this part gained {gain:.3g} for "
-            f"{part.lines} lines: not worth them.",
+            hypothesis=f"Run without it beside the incumbent, this part did not earn its "
+            f"{part.lines} lines.",
             kind="simplification",
             key=key,
             researcher=RESEARCHER,

@@ -7,7 +7,7 @@ that repeats an earlier one is answered with that experiment's result.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -58,7 +58,9 @@ class Proposer:
         researcher: Researcher | None,
         bench: Bench,
         tell: Observer,
+        between: Callable[[], None],
     ) -> None:
+        self._between = between  # what is to be done while nothing runs and a proposal is awaited
         self._ledger, self._repo, self._standing = ledger, repo, standing
         self._search, self._researcher = search, researcher
         self._bench, self._tell = bench, tell
@@ -149,6 +151,7 @@ class Proposer:
             if not awaited:
                 self._tell(Awaiting(self._researcher.name if self._researcher else ""))
                 awaited = True
+            self._between()
             self._pause()
 
     def look_ahead(self) -> None:
