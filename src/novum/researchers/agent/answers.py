@@ -20,13 +20,18 @@ _TAIL = 4000  # characters of plain output that count as last words
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`problem` is the agent's own word of failure; `final` says that it considers itself done."""
+    """What was read.
+
+    `problem` is the agent's own word of failure, `spent` says that it came to a bound that it was
+    given, and `final` that it considers itself done.
+    """
 
     words: str = ""
     usage: Usage = field(default_factory=Usage)
     session: str = ""
     problem: str = ""
     final: bool = False
+    spent: bool = False
 
 
 def read_answer(shape: str, output: str) -> Answer:
@@ -123,7 +128,14 @@ def _claude_result(found: Fields, answer: Answer) -> Answer:
     usage = _claude_usage(
         found.get("usage"), _count(found, "num_turns"), _money(found, "total_cost_usd")
     )
-    return replace(answer, words=words, usage=usage, problem=problem, final=True)
+    return replace(
+        answer,
+        words=words,
+        usage=usage,
+        problem=problem,
+        final=True,
+        spent=kind.startswith("error_max"),
+    )
 
 
 def _claude_usage(usage: object, requests: int, usd: float | None) -> Usage:

@@ -118,6 +118,8 @@ def _ending(process: Process, answer: Answer, desk: Desk) -> tuple[Ending, str]:
     if process.breach is not None:
         late = process.breach.excess is Excess.TIME
         return (Ending.TIME if late else Ending.LIMIT), process.breach.detail
+    if answer.spent:
+        return Ending.LIMIT, answer.problem
     if answer.problem or (process.status != 0 and not answer.final):
         return Ending.FAILED, ""
     return Ending.DONE, ""

@@ -22,7 +22,7 @@ from novum.sandbox import Command, Confinement, Limits, Mount, search_path
 TREE, HOME = "/lab", "/home/novum"
 _RELAY, _SOCKET = "/novum/relay.py", "/novum/proxy.sock"
 _PORT = 3128
-_LOG_MB = 8
+DISK_MB, _LOG_MB = 4000, 8
 # Where a network has certificates of its own, nothing else says which.
 _CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _PASSED = ("LANG", "LC_ALL", "TZ", *_CERTIFICATES)
@@ -97,7 +97,7 @@ class Surroundings:
     def command(self, argv: Sequence[str], seconds: float, talks: bool = False) -> Command:
         """The agent's command, ready to run; the first word is replaced by the real program."""
         words = (self.program.program, *argv[1:])
-        limits = Limits(seconds, log_mb=_LOG_MB)
+        limits = Limits(seconds, disk_mb=DISK_MB, log_mb=_LOG_MB)
         if not self.confined:
             return Command(words, self.tree, limits, environment=self._environment(), talks=talks)
         ports = [str(_PORT), *(f"{p}=127.0.0.1:{p}" for p in self.hosts.local_ports())]

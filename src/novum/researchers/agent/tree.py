@@ -145,7 +145,7 @@ class Tree:
         parts = path.split("/")
         if path in OURS or any(fnmatch(p, pattern) for p in parts for pattern in self._litter):
             return True
-        return self._repo.ignores(path)
+        return ".git" not in parts and self._repo.ignores(path)
 
     def _make_repository(self) -> None:
         _git(self.directory, "init", "-q", "--template=", "-b", "main", ".")
