@@ -247,3 +247,14 @@ def test_what_is_printed_may_be_garbage(stage):
     assert proposal.edits == LOWERED
     assert proposal.title
     assert stage.spent[-1].unpriced == 1
+
+
+def test_tokens_without_money_are_priced_where_the_price_is_known(stage):
+    stage.install("codex")
+    stage.plan(LOWER)
+    prices = '[chat.prices."openai/mine"]\ninput = 10.0\noutput = 100.0\ncached = 1.0\n'
+    stage.ask(stage.agent("codex", 'model = "mine"\n' + prices))
+    stage.ask(stage.agent("codex", 'model = "unheard-of"\n' + prices))
+    priced, unpriced = stage.spent
+    assert priced.usd == pytest.approx((30 * 10 + 70 * 1 + 5 * 100) / 1e6)
+    assert (priced.unpriced, unpriced.unpriced, unpriced.usd) == (0, 1, 0.0)

@@ -31,6 +31,7 @@ from novum.researchers.agent import installation, prompts
 from novum.researchers.agent.command import CommandTalk
 from novum.researchers.agent.home import Home
 from novum.researchers.agent.installation import Installation
+from novum.researchers.agent.money import priced
 from novum.researchers.agent.presets import Preset, preset_for
 from novum.researchers.agent.protocol import ProtocolTalk
 from novum.researchers.agent.surroundings import Surroundings
@@ -196,7 +197,8 @@ class Agent:
         desk.require_means()
         turn = talk.say(prompt, desk, deadline)
         told = turn.usage.requests or turn.usage.tokens
-        desk.spend(turn.usage if told else Usage(requests=1, unpriced=1))
+        used = turn.usage if told else Usage(requests=1, unpriced=1)
+        desk.spend(priced(used, self._lab, self._preset))
         suffix = "" if number == 1 else f" {number}"
         desk.keep(f"prompt{suffix}", prompt)
         ended = f"[{turn.ending}{': ' if turn.problem else ''}{turn.problem}]"

@@ -39,6 +39,7 @@ class Preset(BaseModel):
     acp_mode: str = ""
     acp_files: bool = True
     model_environment: Mapping[str, str] = {}
+    provider: str = ""
     keys: Words = ()
     addresses: Words = ()
     passed: Words = Field(default=(), alias="pass")

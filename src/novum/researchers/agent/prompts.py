@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from novum.briefing.frame import frame as shared_frame
 from novum.lab import Lab
 from novum.researchers.agent.tree import BRIEFING, Changes, in_words
 from novum.researchers.agent.turns import Ending, Turn
@@ -12,19 +13,17 @@ _FRAME = Path(__file__).with_name("frame.md")
 
 def frame(lab: Lab) -> str:
     """The instructions that lead the briefing."""
-    lower = lab.metric.direction == "minimize"
     places = {
         "metric": lab.metric.name,
-        "direction": "lower is better" if lower else "higher is better",
         "editable": _editable(lab),
         "note": NOTE,
         "briefing": BRIEFING,
-        "expected": "-0.01" if lower else "0.01",
+        "expected": "-0.01" if lab.minimize else "0.01",
     }
     text = _FRAME.read_text(encoding="utf-8")
     for name, value in places.items():
         text = text.replace(f"{{{name}}}", value)
-    return text
+    return f"{shared_frame(lab)}\n\n{text}"
 
 
 def correction(changes: Changes, turn: Turn, lab: Lab) -> str:
