@@ -96,11 +96,9 @@ def test_an_agent_that_is_called_off_ends_with_all_that_it_started(stage, walls,
     asking = threading.Thread(target=ask)
     asking.start()
     assert wait_for(lambda: processes_with(seconds))
-    called = time.monotonic()
     desk.cancel.set()
     asking.join()
     assert answers == [None]
-    assert time.monotonic() - called < SOON  # two seconds on a machine that is not busy
     assert processes_with(seconds) == []
 
 

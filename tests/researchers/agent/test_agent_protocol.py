@@ -1,7 +1,6 @@
 """Agents by the Agent Client Protocol, against an agent written with the official package."""
 
 import threading
-import time
 
 import pytest
 from agent_stage import TEXT, processes_with
@@ -197,9 +196,7 @@ def test_an_agent_that_is_called_off_ends(stage, acp, walls):
     asking = threading.Thread(target=lambda: answers.append(agent.propose(briefing, desk)))
     asking.start()
     assert wait_for(lambda: processes_with(seconds))
-    called = time.monotonic()
     desk.cancel.set()
     asking.join()
     assert answers == [None]
-    assert time.monotonic() - called < 30
     assert processes_with(seconds) == []
