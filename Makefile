@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 EXPERIMENTS ?= 8
 SECONDS ?= 20
 
-.PHONY: demo test check clean
+.PHONY: demo test check agents clean
 
 demo: .venv/demo
 	@test -d demo || $(BIN)/novum new gpt demo
@@ -23,6 +23,19 @@ check: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The real coding agents, against a scripted model on this machine. Needs node and npm; about 2 GB.
+AGENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
+	@agentclientprotocol/claude-agent-acp @agentclientprotocol/codex-acp
+
+agents: .venv/test .agents/installed
+	NOVUM_AGENTS=.agents $(BIN)/pytest -s tests/agents
+
+.agents/installed:
+	@echo "installing coding agents into .agents (about 2 GB)"
+	@mkdir -p .agents && echo '{"private": true}' > .agents/package.json
+	npm install --prefix .agents --no-fund --no-audit --loglevel=error $(AGENTS)
+	@touch $@
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -36,4 +49,4 @@ check: .venv/test
 	@touch $@
 
 clean:
-	rm -rf .venv demo build dist
+	rm -rf .venv .agents demo build dist

@@ -1,8 +1,10 @@
 """One command in its sandbox: what it sees, what it may use, how it ends. Real processes."""
 
+import os
 import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -67,6 +69,18 @@ def test_secrets_of_the_environment_are_absent(tree, place, monkeypatch):
     process = python(tree, place, "import os; print(os.environ)")
     assert b"hunter2" not in process.output.bytes()
     assert b"PYTHONUNBUFFERED" in process.output.bytes()
+
+
+def test_a_command_can_be_talked_to_and_logs_apart(tree, place):
+    code = "import os, sys\nos.write(1, input()[::-1].encode())\nprint('log', file=sys.stderr)"
+    talking = replace(command(tree, "python", "-c", code), talks=True)
+    with Process(talking, place) as process:
+        to_it, from_it = process.channel
+        os.write(to_it, b"olleh\n")
+        answer = os.read(from_it, 100)
+        while not process.step(0.05):
+            pass
+    assert (answer, process.status, process.output.bytes()) == (b"hello", 0, b"log\n")
 
 
 def test_time_is_bounded(tree, place):

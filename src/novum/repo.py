@@ -110,6 +110,10 @@ class Repo:
         inside = not Path(path).is_absolute() and (self.directory / path).is_file()
         return inside and not self._git.path_is_ignored(path)
 
+    def ignores(self, path: str) -> bool:
+        """Whether git passes over a new file of this name, as the person set it up."""
+        return self._git.path_is_ignored(path)
+
     def entries(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit by path.
 

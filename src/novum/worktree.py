@@ -83,7 +83,7 @@ class Worktree:
         for path in found.keys() - self._wanted.keys():
             self._remove(path)
         for path in sorted(set(directories) - needed, reverse=True):
-            _erase(self.directory / path)
+            erase(self.directory / path)
         damaged: list[str] = []
         unsure, self._unsure = self._unsure, set()
         for path, entry in list(self._wanted.items()):
@@ -112,7 +112,7 @@ class Worktree:
 
     def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
         self._commit, self._edited = None, edited
-        _erase(self.directory)
+        erase(self.directory)
         self.directory.mkdir(parents=True)
         self.directory.chmod(DIRECTORY)
         self._wanted, self._seen, self._unsure = {}, {}, set()
@@ -156,7 +156,7 @@ class Worktree:
         target = self.directory / path
         try:
             if target.is_dir() and not target.is_symlink():
-                _erase(target)
+                erase(target)
             else:
                 target.unlink(missing_ok=True)
         except NotADirectoryError:
@@ -221,7 +221,7 @@ def _entries(directory: Path) -> list["os.DirEntry[str]"]:
             return list(items)
 
 
-def _erase(directory: Path) -> None:
+def erase(directory: Path) -> None:
     """Remove a tree, also one that was made hard to remove."""
     if directory.is_symlink() or directory.is_file():
         directory.unlink()

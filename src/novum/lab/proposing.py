@@ -70,8 +70,11 @@ class AgentTable(Table):
     command: CommandLine | None = None
     model: str = ""
     timeout: Positive = 1200.0
+    session: Annotated[int, Field(ge=1, strict=True)] = 4
+    allow: tuple[Literal["execute", "fetch", "other"], ...] | None = None
     hosts: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    home: tuple[RelativePath, ...] = ()
 
 
 class TunerTable(Table):

@@ -77,6 +77,7 @@ class Command:
     environment: Mapping[str, str | Path] = field(default_factory=dict)
     readable: tuple[str, ...] = ()  # further paths to read, seen where they are
     gpu: bool = False
+    talks: bool = False  # we speak to it by its standard input and output; it logs to the other
 
     def inside(self, path: Path) -> str:
         """Where a confined command sees a path of ours."""

@@ -122,6 +122,12 @@ class Process:
         """What it used when that was last looked at."""
         return self._census.usage
 
+    @property
+    def channel(self) -> tuple[int, int]:
+        """Of a command that talks: the descriptors to write to it, and to read from it."""
+        assert self._root.stdin is not None and self._root.stdout is not None, "it does not talk"
+        return self._root.stdin.fileno(), self._root.stdout.fileno()
+
     def measure(self) -> Usage:
         """Look at what it uses now."""
         return self._census.take()
@@ -203,9 +209,9 @@ class Process:
             cwd=cwd,
             env=variables,
             pass_fds=keep,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if self.command.talks else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if self.command.talks else subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
         )
@@ -236,10 +242,13 @@ class Process:
         self._disk_due = self.started + _DISK_EVERY
         self._selector = selectors.DefaultSelector()
         self._resources.callback(self._selector.close)
-        assert self._root.stdout is not None
-        self._pipe = self._root.stdout.fileno()
+        output = self._root.stderr if self.command.talks else self._root.stdout
+        assert output is not None
+        self._pipe = output.fileno()
         os.set_blocking(self._pipe, False)
-        self._resources.callback(self._root.stdout.close)
+        for stream in (self._root.stdin, self._root.stdout, self._root.stderr):
+            if stream is not None:
+                self._resources.callback(stream.close)
         self._selector.register(self._pipe, selectors.EVENT_READ, "output")
         if hasattr(os, "pidfd_open"):
             ending = os.pidfd_open(self._root.pid)
