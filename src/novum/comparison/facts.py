@@ -28,7 +28,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Remeasured:
     """A comparison of the incumbent with the start on fresh seeds: where, and what it found."""
 
     at: Spot
@@ -43,7 +43,7 @@ class Run:
 
     entry: Entry
     course: tuple[Spot, ...]
-    tested: tuple[Tested, ...]
+    tested: tuple[Remeasured, ...]
     finished: bool
     experiments: int
     keeps: int
@@ -187,7 +187,7 @@ def _course(ledger: Ledger, campaign: Campaign, standing: Standing, costs: _Cost
 
 def _tested(
     ledger: Ledger, campaign: Campaign, told: Sequence[Claimed], costs: _Costs
-) -> list[Tested]:
+) -> list[Remeasured]:
     when = {one.id: one for one in ledger.confirmations.finished(campaign.id)}
     found = []
     for one in told:
@@ -195,7 +195,7 @@ def _tested(
         if one.against != 0 or one.dial or one.claim.pairs == 0 or confirmation.ended is None:
             continue
         spot = costs.spot(one.claim.gain, confirmation.after, confirmation.ended)
-        found.append(Tested(spot, one.claim.low, one.claim.high, one.claim.confirmed))
+        found.append(Remeasured(spot, one.claim.low, one.claim.high, one.claim.confirmed))
     return found
 
 

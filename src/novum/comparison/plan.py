@@ -11,7 +11,7 @@ from novum.ledger import Campaign, Ledger
 from novum.opening import TAG
 
 SEEDS = 1_000_000  # between two repeats: their trials share no seed
-LONGEST = 32  # of a researcher's part of a tag
+LONGEST = 28  # of a researcher's part of a tag
 
 
 @dataclass(frozen=True, slots=True)
