@@ -38,6 +38,8 @@ class Wish:
     ahead: int | None = None
     max_cost_usd: float | None = None
     max_tokens: int | None = None
+    seed: int | None = None  # trials' seeds begin after it
+    comparison: Mapping[str, Any] | None = None  # which one the campaign is a part of
 
 
 def require_startable(
@@ -67,8 +69,8 @@ def require_startable(
 
 
 def _bounds(wish: Wish) -> dict[str, Any]:
-    """How far ahead is thought, and how much may be spent, where the person said so."""
-    names = ("ahead", "max_cost_usd", "max_tokens")
+    """How far ahead is thought, how much may be spent, and the like, where somebody said so."""
+    names = ("ahead", "max_cost_usd", "max_tokens", "seed", "comparison")
     return {name: getattr(wish, name) for name in names if getattr(wish, name) is not None}
 
 

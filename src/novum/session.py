@@ -44,24 +44,31 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         opening.require_startable(directory, lab, repo, wish)  # before anything is written
     with closing(Ledger(directory)) as ledger, ledger.lock():
         campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
-        target = campaign.settings["target"]
         console = plain_console()
         console.print(_headline(campaign, lab.budget.seconds))
-        paused: ResearcherError | None = None
-        with _screen(console, target) as screen:
-            table = ResultsFile(ledger)
-            machine = opening.assemble(
-                directory, repo, ledger, campaign, [table, screen], screen.notice
-            )
-            try:
-                stopped = _run(machine, target, screen)
-            except ResearcherError as error:
-                stopped, paused = True, error
-            if table.problem:
-                screen.notice(table.problem)
+        stopped, paused = run_to_end(directory, repo, ledger, campaign, console)
         _farewell(console, directory, ledger, campaign, stopped=stopped)
     if paused is not None:
         raise paused
+
+
+def run_to_end(
+    directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, console: Console
+) -> tuple[bool, ResearcherError | None]:
+    """Run a campaign to its end; whether it was stopped before, and why if not by the person."""
+    target = campaign.settings["target"]
+    with _screen(console, target) as screen:
+        table = ResultsFile(ledger)
+        observers = [table, screen]
+        machine = opening.assemble(directory, repo, ledger, campaign, observers, screen.notice)
+        try:
+            stopped = _run(machine, target, screen)
+        except ResearcherError as error:
+            return True, error
+        finally:
+            if table.problem:
+                screen.notice(table.problem)
+    return stopped, None
 
 
 def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
@@ -222,7 +229,17 @@ def confirm(directory: Path, tag: str | None, asked: Asked, *, aside: bool = Fal
 def _confirm(
     directory: Path, ledger: Ledger, campaign: Campaign, asked: Asked, console: Console
 ) -> None:
-    stopped = False
+    stopped = confirm_now(directory, ledger, campaign, asked, console)
+    for path in report(directory, ledger, campaign, None):
+        console.print(f"wrote {path}", soft_wrap=True)
+    if stopped:
+        console.print(f"stopped; it goes on with: novum confirm {directory}, and the same options")
+
+
+def confirm_now(
+    directory: Path, ledger: Ledger, campaign: Campaign, asked: Asked, console: Console
+) -> bool:
+    """Confirm what a campaign found, in this process; whether it was stopped before its end."""
     with _screen(console, None) as screen:
         observers = [ResultsFile(ledger), screen]
         machine = opening.assemble(
@@ -232,11 +249,8 @@ def _confirm(
             try:
                 machine.confirm(asked)
             except Stopped:
-                stopped = True
-    for path in report(directory, ledger, campaign, None):
-        console.print(f"wrote {path}", soft_wrap=True)
-    if stopped:
-        console.print(f"stopped; it goes on with: novum confirm {directory}, and the same options")
+                return True
+    return False
 
 
 def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:
@@ -252,13 +266,16 @@ def _working_files(directory: Path, paths: tuple[str, ...]) -> dict[str, str]:
 
 
 def report(directory: Path, ledger: Ledger, campaign: Campaign, out: Path | None) -> list[Path]:
-    """Write the report; by default into a folder of the lab that git does not see."""
-    if out is None:
-        reports = directory / "report"
-        out = reports / campaign.tag
-        out.mkdir(parents=True, exist_ok=True)
-        (reports / ".gitignore").write_text("*\n")
-    return write_report(ledger, campaign, out)
+    """Write the report; by default into its folder in the lab."""
+    return write_report(ledger, campaign, out or report_folder(directory, campaign.tag))
+
+
+def report_folder(directory: Path, name: str) -> Path:
+    """A folder of the lab for reports, which git does not see."""
+    reports = directory / "report"
+    (reports / name).mkdir(parents=True, exist_ok=True)
+    (reports / ".gitignore").write_text("*\n")
+    return reports / name
 
 
 def _headline(campaign: Campaign, default: float) -> str:

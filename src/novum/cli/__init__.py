@@ -63,6 +63,7 @@ for command in (
     labs.space,
     campaigns.run,
     campaigns.resume,
+    campaigns.compare,
     campaigns.try_,
     asking.idea,
     asking.say,

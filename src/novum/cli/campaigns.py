@@ -66,6 +66,45 @@ def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes t
     _work(lab, Wish(**wishes), resume=True)
 
 
+@click.command()
+@LAB
+@click.option(
+    "--researchers", multiple=True, required=True, help="Who, such as backlog,tuner,null."
+)
+@click.option("-n", "--experiments", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option("--repeats", type=click.IntRange(min=1, max=100), default=3, show_default=True)
+@click.option("--seconds", type=POSITIVE, help="Budget of a trial.")
+@click.option("--name", help="Name of the comparison: tags begin with it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to; LAB/report/NAME if not given."
+)
+@MAX_COST
+@MAX_TOKENS
+@JSON
+def compare(
+    lab: Path,
+    researchers: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **wishes: Any,  # noqa: ANN401  as click passes them
+) -> None:
+    """Run several researchers in the same lab, each in campaigns of its own, side by side."""
+    from novum import comparison
+    from novum.comparison import page, plan
+    from novum.comparison.facts import as_json as plain
+
+    wish = plan.Wish(researchers=plan.researchers_in(researchers), **wishes)
+    compared = comparison.compare(lab, wish, out, aside=as_json)
+    if as_json:
+        print_json(plain(compared.facts) | {"sentences": page.sentences(compared.facts)})
+    else:
+        click.echo(page.as_text(compared.facts))
+        for path in compared.files:
+            click.echo(f"wrote {path}")
+    if compared.stopped:
+        click.echo("stopped; the same command goes on", err=as_json)
+
+
 @click.command("try")
 @LAB
 @click.option("-m", "--message", required=True, help="The hypothesis; its first line is the title.")

@@ -7,6 +7,7 @@ the call returns (write-ahead log, full synchronisation).
 
 import contextlib
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -209,10 +210,11 @@ class Ledger:
         rows = self._rows(query, *held) if held else []
         return int(rows[0][0]) if rows else None
 
-    def seconds_worked(self, campaign: int) -> float:
-        """Wall seconds over all sessions of a campaign."""
-        query = "SELECT TOTAL(seen - started) FROM session WHERE campaign = ?"
-        return float(self._rows(query, campaign)[0][0])
+    def seconds_worked(self, campaign: int, until: float = math.inf) -> float:
+        """Wall seconds over all sessions of a campaign, until a time."""
+        part = "MAX(0, MIN(seen, ?) - started)"
+        query = f"SELECT TOTAL({part}) FROM session WHERE campaign = ?"
+        return float(self._rows(query, until, campaign)[0][0])
 
     # Experiments
 

@@ -13,7 +13,7 @@ from novum.briefing import Briefing
 from novum.errors import UsageError
 from novum.lab import parse_lab
 from novum.patch import apply_edits
-from novum.records import TrialResult, TrialState
+from novum.records import Edit, Proposal, TrialResult, TrialState
 from novum.researchers import Desk
 from novum.researchers.tuner import Tuner
 from novum.researchers.tuner.space import PREFIX, point_in, space_for
@@ -226,6 +226,29 @@ def test_it_is_judged_like_anybody_and_keeps_what_is_better(bed):
     assert bed.verdicts().count("keep") >= 3
     kept = [one for one in bed.experiments() if one.verdict.outcome == "keep"]
     assert kept[-1].verdict.evidence.values[0] < 2.0 < kept[0].verdict.evidence.values[0]
+
+
+def test_the_same_lines_on_another_parent_are_another_point_and_tried(bed):
+    """DEPTH goes from 2 to 3 at the start, and again after KIND, far away, was changed."""
+    file = "DEPTH = 2\n" + "x = 1\n" * 20 + "KIND = 'relu'\n"
+    bed.write({"train.py": file})
+    bed.toml(LAB + SMALL)
+
+    def scored(order) -> float:
+        there: dict = {}
+        exec((order.tree / "train.py").read_text(), there)
+        return {"relu": 5.0, "gelu": 1.0}[there["KIND"]] + there["DEPTH"]
+
+    deeper, other = Edit("train.py", "DEPTH = 2", "DEPTH = 3"), Edit("train.py", "relu", "gelu")
+    made = Tuner(bed.lab, {"train.py": file}, "grid", "tuner")
+    kind = made.propose(briefing(SMALL, file), Desk()).kind
+    points = [
+        Proposal("a", (edit,), key=str(number), kind=kind)
+        for number, edit in enumerate((deeper, other, deeper))
+    ]
+    bed.run(points, measure=scored)
+    scores = [one.verdict.evidence.values for one in bed.experiments()]
+    assert scores == [(7.0,), (8.0,), (3.0,), (4.0,)]
 
 
 def benchmark():

@@ -84,9 +84,10 @@ class Tuner:
         )
         if not known:  # somebody has taken all constants out
             return None
+        done = {key_of(point) for point, _ in task.history}
         for point in suggestions(self._sampler, task):
             key = key_of(point)
-            if key not in briefing.tried and key not in briefing.results:
+            if key not in briefing.tried and key not in done:
                 proposal = self._proposal(point, known, briefing, len(task.history))
                 if proposal is not None:
                     return proposal
