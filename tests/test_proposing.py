@@ -340,3 +340,15 @@ def test_a_confirmation_that_is_asked_for_while_nothing_runs_is_begun(bed):
     ask(bed, -1)
     bed.run(researcher=Outside(1.0), observers=[ask_later])
     assert len(bed.told(Confirming)) == 1
+
+
+def test_a_researcher_whose_changes_never_apply_does_not_go_on_all_night(bed):
+    class Wrong(DeliberateResearcher):
+        def propose(self, briefing, desk):
+            edits = (Edit("train.py", "not there", "x"),)
+            return Proposal("wrong", edits, key=f"w{briefing.number}")
+
+    with pytest.raises(ResearcherError, match="last 10 proposals did not apply"):
+        bed.run(researcher=Wrong(), count=3)
+    assert bed.verdicts()[1:] == ["invalid"] * len(bed.verdicts()[1:])
+    assert 10 <= len(bed.verdicts()[1:]) <= 11

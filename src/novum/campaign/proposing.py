@@ -19,7 +19,7 @@ from novum.campaign.events import Awaiting, Notice, Observer, Proposed, Step
 from novum.campaign.repeats import Repeats, result_words
 from novum.campaign.requests import NOT_UNDERSTOOD, is_for, proposal_in, wants_again
 from novum.campaign.thinking import Thinker
-from novum.errors import PatchError
+from novum.errors import PatchError, ResearcherError
 from novum.lab import Lab, read_program
 from novum.ledger import Consultation, Experiment, Ledger, Request
 from novum.ledger.consultations import REPEATED, STALE
@@ -32,6 +32,7 @@ from novum.standing import Standing
 
 LOOK_SECONDS = 0.2  # how often requests are looked for while nothing runs
 REPEATS = 10  # in a row, after which a researcher has nothing new
+MISFITS = 10  # proposals in a row that do not apply, after which a slow researcher is stopped
 
 
 class Stopped(Exception):  # noqa: N818  not an error: the way out when the person says stop
@@ -67,7 +68,7 @@ class Proposer:
         self._lab, self._campaign = standing.lab, standing.campaign
         self.target: int | None = None  # so many experiments there may be
         self._repeats = Repeats(ledger, self._campaign.id)
-        self._repeated_in_a_row = 0
+        self._repeated_in_a_row = self._misfits_in_a_row = 0
         self._thinker: Thinker | None = None
         if researcher is not None and not researcher.instant:
             self._thinker = Thinker(researcher, ledger, self._campaign.id, tell)
@@ -181,6 +182,7 @@ class Proposer:
             return None
         if self._thinker is None:
             return self._at_once(self._researcher)
+        self._require_fits()
         experiment = self._prepared()
         if experiment is None and not self._thinker.thinking:
             self._thinker.require_sound()
@@ -216,8 +218,24 @@ class Proposer:
             elif problem := self._outdated(one, place):
                 self._turn_down(one, STALE, None, problem)
             else:
-                return self.open(one.proposal, place, consultation=one)
+                experiment = self.open(one.proposal, place, consultation=one)
+                fits = bool(experiment.diff.text)
+                self._misfits_in_a_row = 0 if fits else self._misfits_in_a_row + 1
+                return experiment
         return None
+
+    def _require_fits(self) -> None:
+        """See that a researcher does not spend a night on changes that do not apply.
+
+        Raises:
+            ResearcherError: if its last ones did not.
+        """
+        if self._misfits_in_a_row >= MISFITS:
+            self._misfits_in_a_row = 0
+            raise ResearcherError(
+                f"the last {MISFITS} proposals did not apply; `novum log` says why; then: "
+                "novum resume, or choose another researcher"
+            )
 
     def _turn_down(
         self, one: Consultation, state: str, earlier: Experiment | None, why: str

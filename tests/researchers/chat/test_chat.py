@@ -317,7 +317,7 @@ def test_a_model_without_a_price_may_be_asked_where_tokens_are_bounded(bench):
     lab = LAB.replace('use = "chat"', 'use = "chat"\nmax_tokens = 100000')
     made = bench([say(GOOD)], lab=lab, name="unheard-of", tokens_left=100000)
     assert made.propose().edits
-    assert made.total.unpriced == made.total.tokens > 0 and made.total.usd == 0
+    assert made.total.unpriced == made.total.requests > 0 and made.total.usd == 0
 
 
 def test_a_local_model_needs_no_key_and_is_free(lab_directory):

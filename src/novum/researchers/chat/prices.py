@@ -101,5 +101,5 @@ def usage(tokens: Tokens, price: Price | None) -> Usage:
         cached_tokens=tokens.cached,
         output_tokens=tokens.output,
         usd=0.0 if price is None else price.of(tokens),
-        unpriced=tokens.input + tokens.output if price is None else 0,
+        unpriced=int(price is None),
     )
