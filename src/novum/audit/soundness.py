@@ -15,6 +15,7 @@ from novum.judge.policies import judge_named
 from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
+from novum.report.words import counted
 from novum.researchers import researcher_named, tuner
 from novum.sandbox import detect
 
@@ -84,11 +85,11 @@ def _space(lab: Lab, directory: Path) -> Iterator[Finding]:
         yield Finding(Level.PROBLEM if used else Level.CAUTION, "space", str(error))
         return
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    text = f"{len(names)} parameters, each found where it stands: {shown}"
+    text = f"{counted(len(names), 'parameter')} of `[space]`, each found where it stands: {shown}"
     if not lab.space:
         text = (
-            f"none in lab.toml; the tuner would vary {len(names)} constants that it finds: "
-            f"{shown}; see: novum space"
+            f"none in lab.toml; the tuner would vary {counted(len(names), 'constant')} "
+            f"that it finds: {shown}; see: novum space"
         )
     yield Finding(Level.GOOD, "space", text)
 

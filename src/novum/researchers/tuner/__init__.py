@@ -143,9 +143,10 @@ def _short(value: Value) -> str:
 
 
 def is_asked_for(lab: Lab) -> bool:
-    """Whether the lab's own researcher is a tuner, or a mix that names one in `[mix]`."""
-    use = lab.researcher.use.partition(":")[0]
-    members = {name.partition(":")[0] for name in lab.mix}
+    """Whether the lab's own researcher is a tuner, or a mix that names one."""
+    use, _, choice = lab.researcher.use.partition(":")
+    members = {name.partition(":")[0] for name in lab.mix} if not choice else set()
+    members |= {part.strip().partition("=")[0].partition(":")[0] for part in choice.split(",")}
     return use == "tuner" or (use == "mix" and "tuner" in members)
 
 
