@@ -205,6 +205,13 @@ def test_a_budget_is_not_changed_within_a_campaign(ready):
     assert ready.ledger.campaign("a").settings["seconds"] == 3
 
 
+def test_waiting_for_others_is_for_one_session(ready):
+    start(ready, tag="a")
+    waiting = chosen(ready, resume=True, researcher="outside")
+    assert waiting.settings["researcher"] == "outside"
+    assert chosen(ready, resume=True).settings["researcher"] == "backlog"
+
+
 def test_a_refused_change_of_researcher_changes_nothing(ready):
     start(ready, tag="a")
     with pytest.raises(UsageError), contextlib.suppress(TypeError):

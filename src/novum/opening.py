@@ -24,6 +24,7 @@ from novum.sandbox import search_path
 from novum.standing import Standing
 from novum.worktree import Worktree
 
+OUTSIDE = "outside"  # the researcher that waits for the proposals of others
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
@@ -198,7 +199,10 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
             f"campaign {campaign.tag} has its {done} experiments; for more: "
             f"novum resume --tag {campaign.tag} --experiments {done + 20}"
         )
-    ledger.update_campaign(campaign.id, state="open", settings=settings)
+    # To wait for others is for one session: who proposed before does so again after it.
+    own = campaign.settings["researcher"]
+    stored = settings | ({"researcher": own} if settings["researcher"] == OUTSIDE else {})
+    ledger.update_campaign(campaign.id, state="open", settings=stored)
     return replace(campaign, state="open", settings=settings)
 
 

@@ -189,8 +189,7 @@ class Machine:
         )
 
     def _finish(self) -> None:
-        settings = dict(self._campaign.settings)
-        self._ledger.update_campaign(self._campaign.id, state="finished", settings=settings)
+        self._ledger.update_campaign(self._campaign.id, state="finished")
 
     # Confirming
 

@@ -180,12 +180,15 @@ class Ledger:
             rows = self._rows("SELECT * FROM campaign WHERE tag = ?", tag)
         return read_campaign(rows[0]) if rows else None
 
-    def update_campaign(self, campaign: int, *, state: str, settings: Mapping[str, Any]) -> None:
-        """Change what may change of a campaign: its state and its settings."""
+    def update_campaign(
+        self, campaign: int, *, state: str, settings: Mapping[str, Any] | None = None
+    ) -> None:
+        """Change what may change of a campaign: its state and, if given, its settings."""
+        text = None if settings is None else json.dumps(settings)
         with self._write() as db:
             db.execute(
-                "UPDATE campaign SET state = ?, settings = ? WHERE id = ?",
-                (state, json.dumps(settings), campaign),
+                "UPDATE campaign SET state = ?, settings = COALESCE(?, settings) WHERE id = ?",
+                (state, text, campaign),
             )
 
     def record_digest(self, campaign: int, digest: str) -> None:
