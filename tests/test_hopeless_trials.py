@@ -66,7 +66,7 @@ def ideas(bed, count=10, near=6):
 
 
 def late(bed, count=8):
-    return [bed.idea(BAD + number, key=f"late {number}") for number in range(count)]
+    return [bed.idea(BAD + 100 + number, key=f"late {number}") for number in range(count)]
 
 
 def trials(bed):
@@ -251,7 +251,7 @@ def test_huge_points_hurt_nothing(bed, value):
 def test_a_trial_without_a_curve_runs_to_its_end(bed):
     asking(bed)
     bed.run(ideas(bed), Curved())
-    bed.run([bed.idea(BAD, key="silent")], Curved(lambda score, place: None))
+    bed.run([bed.idea(BAD + 500, key="silent")], Curved(lambda score, place: None))
     assert bed.trial_states()[-1] == "measured"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _TICK = 0.03
 _LONGEST = 32 * 1024 * 1024  # bytes of one message
 _SETTLE = 0.2  # seconds for the last words of an agent that has gone
+_HUNG_UP = (ConnectionError, OSError)
 
 
 class ProtocolTalk:
@@ -81,6 +82,8 @@ class ProtocolTalk:
         await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():
             await asyncio.wait({asking}, timeout=_SETTLE)
+        elif isinstance(asking.exception(), _HUNG_UP):  # how it ended is known a moment later
+            await asyncio.wait({watching}, timeout=_SETTLE)
         watching.cancel()
         asking.cancel()
         ended, answered = await asyncio.gather(watching, asking, return_exceptions=True)
@@ -114,7 +117,7 @@ class ProtocolTalk:
     def _why(self, ended: object, error: BaseException) -> tuple[Ending, str]:
         if isinstance(ended, tuple) and ended[0] is not Ending.FAILED:
             return ended
-        if isinstance(error, (ConnectionError, asyncio.CancelledError, OSError)):
+        if isinstance(error, (*_HUNG_UP, asyncio.CancelledError)):
             told = tail_of(self._stderr()) or f"exit status {self._process.status}"
             return Ending.FAILED, f"it ended before it answered: {told}"
         data = getattr(error, "data", None)
