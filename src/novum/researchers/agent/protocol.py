@@ -31,6 +31,7 @@ _TICK = 0.03
 _LONGEST = 32 * 1024 * 1024  # bytes of one message
 _SETTLE = 0.2  # seconds for the last words of an agent that has gone
 _HUNG_UP = (ConnectionError, OSError)
+_REAPED = 2.0  # seconds in which it is seen how an agent ended that hung up
 
 
 class ProtocolTalk:
@@ -83,7 +84,7 @@ class ProtocolTalk:
         if not asking.done():
             await asyncio.wait({asking}, timeout=_SETTLE)
         elif isinstance(asking.exception(), _HUNG_UP):  # how it ended is known a moment later
-            await asyncio.wait({watching}, timeout=_SETTLE)
+            await asyncio.wait({watching}, timeout=_REAPED)
         watching.cancel()
         asking.cancel()
         ended, answered = await asyncio.gather(watching, asking, return_exceptions=True)
