@@ -1,5 +1,7 @@
 """The machine does not wait for somebody to think, and runs nothing twice."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -352,3 +354,15 @@ def test_a_researcher_whose_changes_never_apply_does_not_go_on_all_night(bed):
         bed.run(researcher=Wrong(), count=3)
     assert bed.verdicts()[1:] == ["invalid"] * len(bed.verdicts()[1:])
     assert 10 <= len(bed.verdicts()[1:]) <= 11
+
+
+def test_what_was_sent_and_answered_can_be_shown(bed):
+    run(bed, [bed.idea(1)], 1, lambda briefing, desk: desk.keep("user", "the\x1b[31m briefing"))
+    shown = subprocess.run(
+        [sys.executable, "-m", "novum", "show", str(bed.path), "1", "--asked"],
+        capture_output=True,
+        text=True,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "deliberate: taken" in shown.stdout
+    assert "[user]\nthe briefing" in shown.stdout

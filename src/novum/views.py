@@ -273,6 +273,31 @@ def usage_of(ledger: Ledger, experiment: Experiment) -> Usage:
     return sum((one.usage for one in ledger.consultations.of(experiment.id)), Usage())
 
 
+def asked_facts(ledger: Ledger, experiment: Experiment) -> list[Facts]:
+    """Each question that an experiment came from, or answered: who was asked, and the words."""
+    return [
+        {
+            "researcher": one.researcher,
+            "state": one.state,
+            "seconds": one.ended - one.started if one.ended else None,
+            "detail": one.detail,
+            "transcript": ledger.consultations.transcript(one.id),
+        }
+        for one in ledger.consultations.of(experiment.id)
+    ]
+
+
+def _asked_view(asked: Sequence[Facts]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for one in asked:
+        took = "" if one["seconds"] is None else f", {duration(one['seconds'])}"
+        head = f"{one['researcher']}: {one['state']}{took}"
+        parts += [Text(), Text(harmless(head), style="bold")]
+        for name, text in one["transcript"]:
+            parts += [Text(f"[{harmless(name)}]", style="cyan"), Text(harmless(text))]
+    return parts or [Text("nobody was asked for it, or who was kept no words")]
+
+
 def _trial_facts(ledger: Ledger, trial: Trial) -> Facts:
     measured = trial.measurement
     return {
@@ -321,6 +346,8 @@ def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
             parts.append(Text(_evidence_words(facts["evidence"])))
     else:
         parts.append(Text("no verdict yet", style="cyan"))
+    if "asked" in facts:
+        parts += _asked_view(facts["asked"])
     if log_lines and log:
         parts += [Text(), Text("log of the last trial", style="bold"), Text(tail(log, log_lines))]
     return Group(*parts)

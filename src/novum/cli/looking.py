@@ -56,8 +56,11 @@ def log(lab: Path, tag: str | None, last: int | None, as_json: bool) -> None:
 @click.argument("lab_and_number", metavar="[LAB] NUMBER", nargs=-1, required=True)
 @TAG
 @click.option("--log", "lines", type=int, default=0, help="Show so many last lines of its log.")
+@click.option("--asked", is_flag=True, help="Show what was sent to its researcher, and answered.")
 @JSON
-def show(lab_and_number: tuple[str, ...], tag: str | None, lines: int, as_json: bool) -> None:
+def show(
+    lab_and_number: tuple[str, ...], tag: str | None, lines: int, asked: bool, as_json: bool
+) -> None:
     """Show one experiment: hypothesis, diff, trials, curves, and the verdict with its evidence."""
     from novum import views
 
@@ -66,6 +69,8 @@ def show(lab_and_number: tuple[str, ...], tag: str | None, lines: int, as_json: 
         experiment = experiment_of(ledger, campaign_of(ledger, tag), number)
         facts = views.show_facts(ledger, experiment)
         text = ledger.log(facts["trials"][-1]["id"]) if facts["trials"] else b""
+        if asked:
+            facts["asked"] = views.asked_facts(ledger, experiment)
     wanted = lines or (12 if facts["verdict"] in {"crash", "invalid"} else 0)
     show_facts(facts, as_json, lambda facts: views.show_view(facts, text, log_lines=wanted))
 
