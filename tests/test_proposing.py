@@ -1,15 +1,20 @@
 """The machine does not wait for somebody to think, and runs nothing twice."""
 
+import io
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
+from rich.console import Console
 
-from novum.campaign import Stopped
+from novum import views
+from novum.campaign import Stopped, thinking
 from novum.campaign.events import Awaiting, Confirming, Notice, Proposed
 from novum.errors import ResearcherError
+from novum.ledger import Ledger
 from novum.records import Edit, Measurement, Proposal, TrialResult, TrialState, Usage
 from novum.researchers.outside import Outside
 from novum.runners import Phase, Pulse
@@ -226,6 +231,82 @@ def test_whatever_a_researcher_of_somebody_elses_raises_is_told_in_a_line(bed):
         run(bed, [bed.idea(1)], 1, lambda briefing, desk: 1 / 0)
 
 
+def test_not_even_an_attempt_to_end_the_process_is_taken_for_silence(bed):
+    def think(briefing, desk):
+        raise SystemExit(3)
+
+    with pytest.raises(ResearcherError, match="deliberate failed: SystemExit: 3"):
+        run(bed, [bed.idea(1)], 1, think)
+    assert states(bed) == ["failed"]
+
+
+def test_who_does_not_end_when_told_is_left_alone_and_writes_nothing_more(bed, monkeypatch):
+    monkeypatch.setattr(thinking, "PATIENCE", 0.05)
+    stopped, ended = threading.Event(), threading.Event()
+
+    def think(briefing, desk):
+        bed.ledger.requests.ask("stop", {})
+        stopped.wait(SOON)
+        desk.keep("answer", "too late")
+        desk.spend(Usage(1, 1, 1, 1, 1.0))
+        ended.set()
+
+    with pytest.raises(Stopped):
+        run(bed, [bed.idea(1)], 1, think)
+    assert states(bed) == ["failed"]
+    bed.ledger.close()  # a thread that failed would be a warning, and warnings are errors
+    stopped.set()
+    assert ended.wait(SOON)
+    time.sleep(0.05)
+    with closing(Ledger(bed.path)) as ledger:
+        (one,) = ledger.consultations.all(1)
+        assert one.detail == "cancelled: the campaign stopped" and one.usage == Usage()
+        assert ledger.consultations.transcript(one.id) == []
+
+
+def test_what_a_thinking_researcher_was_shown_does_not_change_under_it(bed):
+    seen = []
+
+    def think(briefing, desk):
+        seen.append((briefing, len(briefing.tried), dict(briefing.results), dict(briefing.tallies)))
+
+    run(bed, [bed.idea(n) for n in (1, 2, 3)], 3, think)
+    assert [tried for _, tried, _, _ in seen] == [0, 1, 2]
+    for briefing, tried, results, tallies in seen:
+        assert len(briefing.tried) == tried
+        assert briefing.results == results and briefing.tallies == tallies
+
+
+def test_nobodys_words_make_a_point_of_a_repetition(bed):
+    edits = [{"path": "train.py", "search": None, "replace": "x = 1\n"}]
+    body = {"title": "again", "hypothesis": "", "edits": edits, "kind": "point"}
+    run(bed, [bed.idea(1)], 1)
+    request = bed.ledger.requests.ask("proposal", body)
+    bed.machine(researcher=None).run_requests()
+    assert bed.ledger.requests.get(request).answer.startswith("repeats experiment 1")
+
+
+def test_half_a_character_in_a_request_stops_nothing(bed):
+    for path, search, replace in (
+        ("\ud800", None, "x"),
+        ("train.py", "\ud800", "x"),
+        ("train.py", None, "\ud800"),
+    ):
+        edit = {"path": path, "search": search, "replace": replace}
+        body = {"title": "\ud800", "hypothesis": "\ud800", "edits": [edit], "key": "\ud800"}
+        bed.ledger.requests.ask("proposal", body)
+    bed.machine(researcher=None).run_requests()
+    assert bed.verdicts() == ["keep"] + ["invalid"] * 3
+
+
+def test_what_was_prepared_is_tried_whoever_goes_on(bed):
+    consultation = bed.ledger.consultations.open(bed.campaign().id, "chat:a/b", "")
+    bed.ledger.consultations.close(consultation, "waiting", wide(4))
+    bed.run([bed.idea(1)])
+    assert [one.proposal.title for one in bed.experiments()][1:] == ["width 4", "set x to 1"]
+    assert states(bed) == ["taken"]
+
+
 def test_costs_are_recorded_as_they_arise_and_bounded(bed):
     settings = dict(bed.campaign().settings) | {"max_tokens": 250}
     bed.ledger.update_campaign(bed.campaign().id, state="open", settings=settings)
@@ -291,12 +372,38 @@ def test_the_person_is_told_who_is_awaited_and_what_a_researcher_notices(bed):
     assert "waiting 3 s" in [one.text for one in bed.told(Notice)]
 
 
+def test_the_status_says_who_is_thinking(bed):
+    seen = []
+
+    def think(briefing, desk):
+        with closing(Ledger(bed.path)) as ledger:
+            seen.append(views.status_facts(ledger, bed.campaign()))
+
+    with bed.ledger.lock():
+        run(bed, [bed.idea(1)], 1, think)
+    assert seen[0]["thinking"]["researcher"] == "deliberate" and not seen[0]["paused"]
+    console = Console(width=160, file=io.StringIO())
+    console.print(views.status_view(seen[0] | {"paused": "a bound is reached"}))
+    text = console.file.getvalue()
+    assert "deliberate, 0 s ago; it is thinking" in text and "a bound is reached" in text
+
+
 def test_an_idea_in_words_is_worked_out_by_who_takes_time_to_think(bed):
     request = bed.ledger.requests.ask("idea", {"text": "a wider model"})
     ideas = []
     run(bed, [wide(16), bed.idea(1)], 2, lambda briefing, desk: ideas.append(briefing.idea))
     assert ideas == ["a wider model", ""]
     assert bed.ledger.requests.get(request).answer == "experiment 1"
+
+
+def test_an_idea_that_was_tried_before_is_answered_with_what_came_of_it(bed):
+    run(bed, [bed.idea(1)], 1)
+    request = bed.ledger.requests.ask("idea", {"text": "one for x"})
+    again = Proposal("one", (Edit("train.py", "x = 0", "x = 1"),), key="one")
+    ideas = []
+    run(bed, [again, wide(4)], 2, lambda briefing, desk: ideas.append(briefing.idea))
+    assert ideas == ["one for x", ""]
+    assert bed.ledger.requests.get(request).answer.startswith("repeats experiment 1 ('set x to 1')")
 
 
 def test_what_was_sent_and_answered_is_kept(bed):

@@ -127,9 +127,9 @@ def choose(
         if campaign is None:
             known = ", ".join(campaign.tag for campaign in ledger.campaigns()) or "none"
             raise UsageError(f"there is no such campaign to resume (campaigns: {known})")
-        return go_on(ledger, campaign, wish)
+        return go_on(directory, ledger, campaign, wish)
     if campaign is not None and campaign.state == "open":
-        return go_on(ledger, campaign, wish)
+        return go_on(directory, ledger, campaign, wish)
     if campaign is not None and wish.tag is not None:
         raise UsageError(
             f"the tag {wish.tag} is in use by a finished campaign; choose another, or go on with "
@@ -167,11 +167,12 @@ def baseline_failed(ledger: Ledger, campaign: Campaign) -> bool:
     return baseline.verdict.outcome is not Outcome.KEEP
 
 
-def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
+def go_on(directory: Path, ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
     """The campaign, with its target moved if the person asked for more.
 
     Raises:
-        UsageError: if its target is reached, or the wish would change its conditions.
+        UsageError: if its target is reached, the wish would change its conditions, or who shall
+            propose cannot; nothing is changed then.
     """
     seconds = campaign.settings["seconds"]
     if wish.seconds is not None and wish.seconds != seconds:
@@ -186,12 +187,14 @@ def go_on(ledger: Ledger, campaign: Campaign, wish: Wish) -> Campaign:
             "another: novum run"
         )
     settings = dict(campaign.settings)
+    lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
     if wish.researcher is not None:
-        plugins.load_with_choice("novum.researchers", wish.researcher)
+        researcher_named(wish.researcher, lab, directory)
         settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
     settings |= _bounds(wish)
-    done = Standing.read(ledger, parse_lab(campaign.lab), campaign).experiments
+    settings.pop("paused", None)
+    done = Standing.read(ledger, lab, campaign).experiments
     # An open campaign may have all its experiments, and yet have to confirm what they found.
     reached = settings["target"] is not None and done >= settings["target"]
     if reached and campaign.state != "open":

@@ -11,6 +11,11 @@ from enum import StrEnum
 POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
 
 
+def kind_in_words(kind: str) -> str:
+    """A kind that somebody wrote; that of a point is a promise that words cannot give."""
+    return "" if kind == POINT else kind
+
+
 class TrialState(StrEnum):
     """How a trial stands, or how it ended."""
 

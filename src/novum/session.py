@@ -64,6 +64,8 @@ def run_to_end(
         try:
             stopped = _run(machine, target, screen)
         except ResearcherError as error:
+            settings = {**campaign.settings, "paused": str(error)}  # until it goes on
+            ledger.update_campaign(campaign.id, state="open", settings=settings)
             return True, error
         finally:
             if table.problem:

@@ -46,9 +46,10 @@ def cost(usage: Usage) -> str:
     """What asking researchers cost: money, tokens, requests."""
     cached = f", {usage.cached_tokens} of them cached" if usage.cached_tokens else ""
     unpriced = f", {usage.unpriced} of them of unknown price" if usage.unpriced else ""
+    requests = f"{usage.requests} request{'' if usage.requests == 1 else 's'}"
     return (
         f"{usage.usd:.4g} USD: {usage.input_tokens} tokens sent{cached}, "
-        f"{usage.output_tokens} received, {usage.requests} requests{unpriced}"
+        f"{usage.output_tokens} received, {requests}{unpriced}"
     )
 
 

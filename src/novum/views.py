@@ -66,6 +66,8 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "spent": asdict(ledger.consultations.spent(campaign.id)),
         "proposals_waiting": len(ledger.consultations.waiting(campaign.id)),
         "trial": _running_trial(ledger, campaign) if running else None,
+        "thinking": _thinking(ledger, campaign) if running else None,
+        "paused": "" if running else str(campaign.settings.get("paused", "")),
     }
     if standing.has_baseline and standing.belief is not None:
         first = standing.baseline
@@ -99,6 +101,13 @@ def _is_worked_on(ledger: Ledger, campaign: Campaign) -> bool:
     return ledger.is_running() and (
         worked_on == campaign.id or (worked_on is None and campaign.state == "open")
     )
+
+
+def _thinking(ledger: Ledger, campaign: Campaign) -> Facts | None:
+    one = ledger.consultations.thinking(campaign.id)
+    if one is None:
+        return None
+    return {"researcher": one.researcher, "seconds": max(0.0, time.time() - one.started)}
 
 
 def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
@@ -179,6 +188,11 @@ def status_view(facts: Facts) -> RenderableType:
         rows.append(("spent", cost(Usage(**facts["spent"]))))
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
+    if thought := facts["thinking"]:
+        asked = duration(thought["seconds"])
+        rows.append(("asked", f"{thought['researcher']}, {asked} ago; it is thinking"))
+    if facts["paused"]:
+        rows.append(("paused", facts["paused"]))
     if facts["self_reported"]:
         rows.append(("caution", "self-reported: the candidate prints its own score"))
     for name, text in rows:

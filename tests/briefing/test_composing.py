@@ -138,6 +138,7 @@ def test_pending_proposals_and_answers_to_the_last_ones_are_told(told):
     assert briefing.notes == ("'set x to 8' repeats experiment 1, discard: worse",)
     assert "repeats experiment 1" in briefing.text
     assert briefing_of(told, researcher="agent").notes == ()
+    assert briefing_of(told, researcher="mix:chat=1,null=1").notes == briefing.notes
 
 
 def test_an_instant_researcher_gets_no_text(told):

@@ -153,3 +153,11 @@ def test_a_mix_works_in_a_campaign(bed):
     bed.run(count=9, researcher=mixed)
     labels = [one.proposal.researcher or "backlog" for one in bed.experiments()][1:]
     assert Counter(labels) == {"null": 6, "backlog": 3}
+
+
+def test_an_idea_in_words_goes_to_a_member_that_reads(bed):
+    reader, other = Endless("chat", instant=False), Endless("tuner")
+    mixed = mix(other=(other, 9), reader=(reader, 1))
+    briefing = Briefing(bed.lab, "", {}, set(), ())
+    assert mixed.propose(briefing, Desk()).researcher == "tuner"
+    assert mixed.propose(replace(briefing, idea="a wider model"), Desk()).researcher == "chat"

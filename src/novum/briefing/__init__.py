@@ -14,7 +14,11 @@ from novum.standing import Tally
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """The question, the present best code, and what was tried."""
+    """The question, the present best code, and what was tried.
+
+    With a text, nothing in it changes any more. Without one, `tried`, `results` and `tallies` are
+    the campaign's own, which copies nothing for an answer that comes at once: read them, only then.
+    """
 
     lab: Lab
     parent: str  # the commit to build on

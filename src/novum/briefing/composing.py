@@ -62,6 +62,13 @@ def compose(
     )
     if not with_text:
         return briefing
+    # Who reads takes its time, in another thread, while the campaign goes on to change these.
+    briefing = replace(
+        briefing,
+        tried=frozenset(standing.tried),
+        results=dict(standing.results),
+        tallies=dict(standing.tallies),
+    )
     fence = Fence(f"{campaign.tag} {campaign.created}")
     return _Writer(briefing, Past(ledger, standing, fence, files), program).written()
 

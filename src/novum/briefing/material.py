@@ -12,6 +12,7 @@ from novum.records import Proposal
 SAID = 10  # of the person's words, the newest
 NEWEST = 20  # consultations that answers are looked for in
 ANSWERS = 5
+MIX = "mix"  # a researcher that is told what its members are told
 OPEN = 4  # experiments, the newest, among which one may have no verdict yet
 
 
@@ -52,8 +53,9 @@ def said(ledger: Ledger | None) -> Sequence[Request]:
 
 
 def _is_of(one: Consultation, researcher: str) -> bool:
-    """Whether a researcher was asked: by its name, or by one of its models."""
-    return not researcher or one.researcher.partition(":")[0] == researcher.partition(":")[0]
+    """Whether a researcher was asked: by its name, by one of its models, or as one of a mix."""
+    asked = researcher.partition(":")[0]
+    return asked in {"", MIX} or one.researcher.partition(":")[0] == asked
 
 
 def _answer(one: Consultation) -> str:

@@ -244,7 +244,8 @@ class Machine:
         try:
             files = self._changed_files(experiment)
         except PatchError as error:
-            verdict = Verdict(Outcome.INVALID, f"does not apply: {error}")
+            words = str(error).encode("utf-8", "replace").decode("utf-8")  # a path may be anything
+            verdict = Verdict(Outcome.INVALID, f"does not apply: {words}")
             self._close(experiment, verdict, self._standing.belief)
             return
         verdict, belief = self._decide(experiment, files)

@@ -242,7 +242,10 @@ class Proposer:
     ) -> None:
         assert one.proposal is not None
         self._repeated_in_a_row += state == REPEATED
-        self._ledger.consultations.settle(one.id, state, earlier.id if earlier else None, why)
+        with self._ledger.together():
+            self._ledger.consultations.settle(one.id, state, earlier.id if earlier else None, why)
+            if earlier is not None and one.request is not None:
+                self._ledger.requests.answer(one.request, why)
         self._tell(Notice(f"{one.proposal.title!r} {why}"))
 
     def _outdated(self, one: Consultation, place: Place) -> str | None:

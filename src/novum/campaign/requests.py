@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from novum.ledger import Request
-from novum.records import Edit, Proposal
+from novum.records import Edit, Proposal, kind_in_words
 
 NOT_UNDERSTOOD = (AttributeError, KeyError, TypeError, ValueError)
 LARGEST = 1e100  # of numbers in a request; what is not less than it is none
@@ -81,7 +81,8 @@ def proposal_in(request: Request) -> Proposal:
         body["hypothesis"],
         expected=None if expected is None else _number(expected, "expected"),
         researcher=_proposer(body.get("researcher", PERSON)),
-        **{name: _text(body.get(name, ""), name) for name in ("kind", "source", "key")},
+        kind=kind_in_words(_text(body.get("kind", ""), "kind")),
+        **{name: _text(body.get(name, ""), name) for name in ("source", "key")},
     )
 
 

@@ -4,13 +4,15 @@ What it costs and what it proposes is in the ledger as soon as it is known, so t
 lost when the machine is.
 """
 
-from threading import Event, Thread
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event, RLock, Thread
 
 from novum.briefing import Briefing
 from novum.campaign.events import Notice, Observer
-from novum.errors import NovumError, ResearcherError
+from novum.errors import LedgerError, NovumError, ResearcherError
 from novum.ledger import Ledger
-from novum.ledger.consultations import FAILED, NOTHING, WAITING
+from novum.ledger.consultations import CANCELLED, FAILED, NOTHING, WAITING
 from novum.records import Proposal, Usage
 from novum.researchers import Desk, Researcher
 
@@ -28,8 +30,10 @@ class Thinker:
         self._cancel, self._done = Event(), Event()
         self._thread: Thread | None = None
         self._problem: NovumError | None = None
+        self._writing = RLock()  # held while the thread writes to the ledger
+        self._left = False  # nobody listens any more: the ledger may be closed
+        self._number = 0  # of the question in the ledger
         self.exhausted = False  # its last answer was that it has nothing to propose
-        self.request: int | None = None  # the person's idea that it is working out
 
     @property
     def thinking(self) -> bool:
@@ -40,29 +44,34 @@ class Thinker:
         self, briefing: Briefing, usd_left: float, tokens_left: float, request: int | None
     ) -> None:
         """Begin to think; `request` is the person's idea that the briefing holds."""
-        number = self._ledger.consultations.open(
+        self._number = number = self._ledger.consultations.open(
             self._campaign, self._researcher.name, briefing.parent, request
         )
         transcript: list[tuple[str, str]] = []
 
         def keep(name: str, text: str) -> None:
             transcript.append((name, text))
-            self._ledger.consultations.keep(number, transcript)
+            self._write(lambda: self._ledger.consultations.keep(number, transcript))
 
         def spend(usage: Usage) -> None:
-            self._ledger.consultations.spend(number, usage)
+            self._write(lambda: self._ledger.consultations.spend(number, usage))
 
         def notice(text: str) -> None:
-            self._tell(Notice(text))
+            if not self._left:
+                self._tell(Notice(text))
 
         desk = Desk(self._cancel, usd_left, tokens_left, notice, keep, spend)
         self._done.clear()
         self.exhausted = False
-        self.request = request
         self._thread = Thread(
             target=self._think, args=(number, briefing, desk), name="researcher", daemon=True
         )
         self._thread.start()
+
+    def _write(self, record: Callable[[], None]) -> None:
+        with self._writing:
+            if not self._left:
+                record()
 
     @property
     def troubled(self) -> bool:
@@ -84,10 +93,14 @@ class Thinker:
             raise problem
 
     def close(self) -> None:
-        """Tell it to end, and wait for that as long as it may take."""
+        """Tell it to end, and wait for that as long as it may take; then leave it alone."""
         self._cancel.set()
         if self._thread is not None:
             self._thread.join(PATIENCE)
+        with self._writing:
+            if self.thinking:
+                self._ledger.consultations.close(self._number, FAILED, None, CANCELLED)
+            self._left = True
 
     def _think(self, number: int, briefing: Briefing, desk: Desk) -> None:
         try:
@@ -95,25 +108,25 @@ class Thinker:
             self._answer(number, self._researcher.propose(briefing, desk))
         except NovumError as error:
             self._fail(number, error)
-        except Exception as error:  # somebody else's researcher may raise anything
+        except BaseException as error:  # somebody else's researcher may raise anything
             kind = type(error).__name__
             failure = ResearcherError(f"{self._researcher.name} failed: {kind}: {error}")
             failure.__cause__ = error
             self._fail(number, failure)
         finally:
-            self.request = None
             self._done.set()
 
     def _answer(self, number: int, proposal: Proposal | None) -> None:
-        consultations = self._ledger.consultations
+        close = self._ledger.consultations.close
         if proposal is not None:
-            consultations.close(number, WAITING, proposal)
+            self._write(lambda: close(number, WAITING, proposal))
         elif self._cancel.is_set():
-            consultations.close(number, FAILED, None, "cancelled: the campaign stopped")
+            self._write(lambda: close(number, FAILED, None, CANCELLED))
         else:
             self.exhausted = True
-            consultations.close(number, NOTHING, None, "it had nothing to propose")
+            self._write(lambda: close(number, NOTHING, None, "it had nothing to propose"))
 
     def _fail(self, number: int, error: NovumError) -> None:
         self._problem = error
-        self._ledger.consultations.close(number, FAILED, None, str(error))
+        with suppress(LedgerError):  # then that is the problem, and it is told already
+            self._write(lambda: self._ledger.consultations.close(number, FAILED, None, str(error)))

@@ -18,6 +18,7 @@ from novum.records import Proposal, Usage
 
 THINKING, WAITING, TAKEN = "thinking", "waiting", "taken"
 REPEATED, STALE, NOTHING, FAILED = "repeated", "stale", "nothing", "failed"
+CANCELLED, INTERRUPTED = "cancelled: the campaign stopped", "the machine was interrupted"
 _USAGE = "requests, input_tokens, cached_tokens, output_tokens, usd, unpriced"
 _FACTS = "id, researcher, started, ended, parent, request, state, experiment, detail"
 _COLUMNS = f"{_FACTS}, proposal, {_USAGE}"
@@ -117,8 +118,13 @@ class Consultations:
             return db.execute(
                 "UPDATE consultation SET state = ?, ended = ?, detail = ?"
                 " WHERE campaign = ? AND state = ?",
-                (FAILED, time.time(), "the machine was interrupted", campaign, THINKING),
+                (FAILED, time.time(), INTERRUPTED, campaign, THINKING),
             ).rowcount
+
+    def thinking(self, campaign: int) -> Consultation | None:
+        """The question that is being thought about, if there is one."""
+        found = self._read("campaign = ? AND state = ?", campaign, THINKING)
+        return found[-1] if found else None
 
     def waiting(self, campaign: int) -> list[Consultation]:
         """The proposals that became nothing yet, oldest first."""

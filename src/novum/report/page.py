@@ -149,6 +149,7 @@ def _asked(facts: Facts) -> str:
         ("policy", quoted(lab.policy)),
         ("researcher", quoted(str(settings.get("researcher", lab.researcher.use)))),
         ("target", counted(target, "experiment") if isinstance(target, int) else ""),
+        ("paused", quoted(str(settings.get("paused", "")), 500)),
         ("branch", "" if campaign.state == IMPORTED else f"`autoresearch/{campaign.tag}`"),
         ("start commit", f"`{campaign.start_commit[:12]}`"),
         ("data", f"SHA-256 `{campaign.data_digest}`" if campaign.data_digest else ""),

@@ -5,7 +5,8 @@
     tuner = 1
 
 The next to be asked is the one furthest behind its share of the experiments of this campaign, so
-after an interruption the same one follows. One that has nothing to propose is passed over.
+after an interruption the same one follows. One that has nothing to propose is passed over, and an
+idea of the person's, in words, goes to one that reads.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,8 @@ class Mix:
         """The proposal of the member that is furthest behind, of those that have one."""
         waiting = [member for member in self._members if member.name not in self._spent]
         while waiting:
-            member = self._furthest_behind(waiting, briefing.tallies)
+            readers = [one for one in waiting if briefing.idea and not one.researcher.instant]
+            member = self._furthest_behind(readers or waiting, briefing.tallies)
             proposal = member.researcher.propose(briefing, desk)
             if proposal is not None:
                 return self._labelled(proposal, member)

@@ -44,6 +44,11 @@ def test_a_good_answer_becomes_a_proposal_with_all_that_it_says(bench, provider)
     assert len(made.server.requests) == 1 and made.server.requests[0].stream
 
 
+def test_no_model_says_of_its_change_that_it_is_a_point_of_a_space(bench):
+    said = answer(block("BATCH = 16", "BATCH = 8"), kind="point")
+    assert bench([say(said)]).propose().kind == ""
+
+
 @every_provider
 def test_what_is_sent_is_the_frame_and_the_briefing_and_nothing_else(bench, provider):
     made = bench([say(GOOD)], provider)

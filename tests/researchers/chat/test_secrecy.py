@@ -10,6 +10,7 @@ import pytest
 from chat_cases import ADDRESSES, GOOD, KEY, LAB, PRICES, PROVIDERS, answer, block
 
 from novum.errors import ResearcherError
+from novum.researchers.chat.models import Model
 from novum.testing.models import Answer, ModelServer, fail, refuse, say
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -119,6 +120,18 @@ def test_a_wrong_key_pauses_the_campaign_with_what_to_do(bed):
     told = done.stdout + done.stderr
     assert done.returncode == 1 and "OPENAI_API_KEY; set a valid one" in told
     assert "Traceback" not in told and KEY not in told + everything_below(bed.path)
+    assert "set a valid one" in novum("status", ".", cwd=bed.path).stdout
+    assert "set a valid one" in (bed.path / "report" / "t" / "report.md").read_text()
+    with ModelServer([say(answer(block("X = 5.0", "X = 4.0")))], key=KEY) as server:
+        keys["OPENAI_BASE_URL"] = server.url + "/v1"
+        assert novum("resume", ".", cwd=bed.path, **keys).returncode == 0
+    assert "paused" not in novum("status", ".", cwd=bed.path).stdout
+
+
+@pytest.mark.parametrize("key", ["x", "none", "EMPTY", "lm-studio"])
+def test_a_key_that_is_no_secret_takes_nothing_out_of_an_answer(key):
+    model = Model("local/q", "local", "http://127.0.0.1", "openai", None, "LOCAL_KEY", key)
+    assert model.scrubbed(f"x = {key}") == f"x = {key}"
 
 
 def test_without_a_key_nothing_begins(bed):

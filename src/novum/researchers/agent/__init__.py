@@ -24,7 +24,7 @@ from novum.briefing import Briefing
 from novum.errors import ResearcherError, SandboxError, UsageError
 from novum.lab import Lab
 from novum.ledger import HOME
-from novum.records import Edit, Proposal, Usage
+from novum.records import Edit, Proposal, Usage, kind_in_words
 from novum.repo import Repo
 from novum.researchers import Desk
 from novum.researchers.agent import installation, prompts
@@ -219,7 +219,7 @@ class Agent:
             edits=edits,
             hypothesis=said.hypothesis,
             expected=said.expected,
-            kind=said.kind,
+            kind=kind_in_words(said.kind),
             source=self._preset.title,
             key=_key(briefing, edits),
             researcher=self.name,

@@ -17,7 +17,7 @@ from novum.briefing import Briefing
 from novum.briefing.frame import frame as shared_frame
 from novum.errors import ResearcherError, UsageError
 from novum.lab import Lab
-from novum.records import Edit, Proposal
+from novum.records import Edit, Proposal, kind_in_words
 from novum.researchers import Desk
 from novum.researchers.chat import means, prices, transport, words
 from novum.researchers.chat.answer import SIGNS, Answer, read_answer, signs_for
@@ -191,7 +191,7 @@ def _proposal(answer: Answer, edits: tuple[Edit, ...], tried: Set[str], model: M
         edits=edits,
         hypothesis=harmless(answer.hypothesis),
         expected=answer.expected,
-        kind=harmless(answer.kind),
+        kind=kind_in_words(harmless(answer.kind)),
         researcher=model.researcher,
     )
     return replace(proposal, key=_key(proposal, tried))

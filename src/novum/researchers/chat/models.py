@@ -14,6 +14,7 @@ from novum.researchers.chat import prices
 from novum.researchers.chat.prices import FREE, Price
 
 RESEARCHER = "chat"
+SECRET = 12  # characters that a key has if it is a secret: "x", "none" or "EMPTY" are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Model:
 
     def scrubbed(self, text: str) -> str:
         """A text of the provider's without the key, should it repeat it."""
-        return text.replace(self.key, "(the key)") if self.key else text
+        return text.replace(self.key, "(the key)") if len(self.key) >= SECRET else text
 
 
 def models_for(lab: Lab, choice: str, environment: Mapping[str, str] | None = None) -> list[Model]:
