@@ -135,6 +135,8 @@ def test_pending_proposals_and_answers_to_the_last_ones_are_told(told):
     briefing = briefing_of(told, researcher="chat")
     assert [one.title for one in briefing.pending] == ["set x to 7"]
     assert "+x = 7" in briefing.text
+    assert "x=7" in briefing.tried and briefing.number == 7
+    assert sum(tally.proposed for tally in briefing.tallies.values()) == 7
     assert briefing.notes == ("'set x to 8' repeats experiment 1, discard: worse",)
     assert "repeats experiment 1" in briefing.text
     assert briefing_of(told, researcher="agent").notes == ()

@@ -17,7 +17,8 @@ from novum.briefing.size import BETWEEN, Purse, share_out, tokens
 from novum.briefing.templates import filled, text_of
 from novum.briefing.terms import state, terms
 from novum.ledger import Ledger, Request
-from novum.standing import Standing
+from novum.records import Proposal
+from novum.standing import Standing, Tally
 
 LONGEST = 4000  # characters of one of them
 HISTORY = 0.15  # of the bound: what files leave to earlier experiments at least, if there are any
@@ -62,15 +63,27 @@ def compose(
     )
     if not with_text:
         return briefing
-    # Who reads takes its time, in another thread, while the campaign goes on to change these.
-    briefing = replace(
-        briefing,
-        tried=frozenset(standing.tried),
-        results=dict(standing.results),
-        tallies=dict(standing.tallies),
-    )
+    briefing = _settled(briefing, material.prepared(ledger, campaign) if ledger else ())
     fence = Fence(f"{campaign.tag} {campaign.created}")
     return _Writer(briefing, Past(ledger, standing, fence, files), program).written()
+
+
+def _settled(briefing: Briefing, prepared: Sequence[Proposal]) -> Briefing:
+    """The briefing for who takes its time, in another thread, while the campaign goes on: copies.
+
+    What is prepared counts as proposed: nobody is to propose it again, or out of turn.
+    """
+    tallies = dict(briefing.tallies)
+    for one in prepared:
+        was = tallies.get(one.researcher, Tally())
+        tallies[one.researcher] = replace(was, proposed=was.proposed + 1)
+    return replace(
+        briefing,
+        tried=frozenset(briefing.tried) | {one.key for one in prepared if one.key},
+        results=dict(briefing.results),
+        tallies=tallies,
+        number=briefing.number + len(prepared),
+    )
 
 
 class _Writer:

@@ -20,11 +20,13 @@ def pending(ledger: Ledger, campaign: Campaign) -> tuple[Proposal, ...]:
     """What was proposed and has no verdict yet: what runs first, then what waits to run."""
     newest = ledger.experiments(campaign.id, last=OPEN)  # a search for open ones would read all
     running = [one for one in newest if one.verdict is None and one.number > 0]
+    return (*(one.proposal for one in running), *prepared(ledger, campaign))
+
+
+def prepared(ledger: Ledger, campaign: Campaign) -> tuple[Proposal, ...]:
+    """What was proposed and is no experiment yet, oldest first."""
     waiting = ledger.consultations.waiting(campaign.id)
-    return (
-        *(one.proposal for one in running),
-        *(one.proposal for one in waiting if one.proposal is not None),
-    )
+    return tuple(one.proposal for one in waiting if one.proposal is not None)
 
 
 def answers(ledger: Ledger, campaign: Campaign, researcher: str) -> tuple[str, ...]:
