@@ -180,8 +180,8 @@ class Proposer:
         """An experiment of the researcher's, if it has one now; a slow one is asked for one."""
         if self._researcher is None:
             return None
-        if self._thinker is None:
-            return self._at_once(self._researcher)
+        if self._thinker is None:  # what another one had prepared is paid for, and comes first
+            return self._prepared() or self._at_once(self._researcher)
         self._require_fits()
         experiment = self._prepared()
         if experiment is None and not self._thinker.thinking:
