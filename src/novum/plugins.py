@@ -33,7 +33,7 @@ def load_with_choice(group: str, name: str) -> tuple[Any, str]:
     Raises:
         UsageError: if there is none, or it cannot be imported.
     """
-    role = group.removeprefix("novum.")
+    role = group.removeprefix("novum.").removesuffix("s")
     registered, _, choice = name.partition(":")
     try:
         for point in entry_points(group=group, name=registered):
