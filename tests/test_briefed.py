@@ -101,6 +101,15 @@ def test_the_frame_of_the_named_researcher_comes_first(lab):
     assert done.output.startswith("You work in bed.\n\n# Briefing\n")
 
 
+def test_of_a_mix_it_is_the_frame_of_the_largest_share_that_has_one(lab):
+    name = f"{__name__}:Framed"
+    frame, _ = briefed.brief(lab.path, researcher=f"mix:null=3,{name}=1,chat:openai/m=0.5")
+    assert frame == "You work in bed."
+    assert briefed.brief(lab.path, researcher="mix:null=3,backlog=1")[0] == ""
+    with pytest.raises(UsageError, match="above 0"):
+        briefed.brief(lab.path, researcher="mix:null=0")
+
+
 def test_the_command_prints_exactly_what_is_sent(lab):
     begun(lab, -0.2)
     frame, briefing = briefed.brief(lab.path)

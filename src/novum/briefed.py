@@ -14,6 +14,7 @@ from novum.lab import Lab, parse_lab, read_lab, read_program
 from novum.ledger import Campaign, Ledger
 from novum.ledger.rows import IMPORTED
 from novum.repo import Repo
+from novum.researchers.mix import Mix
 from novum.search import Search
 from novum.standing import Standing
 
@@ -99,9 +100,15 @@ def parent_of(standing: Standing) -> str:
 def frame_of(researcher: str, lab: Lab) -> str:
     """The instructions that a researcher of this name puts before a briefing; empty if none.
 
+    Of a mix, those of the member with the largest share, of the members that have any.
+
     Raises:
         UsageError: if there is no such researcher.
     """
-    kind, _ = plugins.load_with_choice("novum.researchers", researcher)
+    kind, choice = plugins.load_with_choice("novum.researchers", researcher)
+    if kind is Mix:
+        shares = Mix.shares(lab, choice)
+        frames = (frame_of(name, lab) for name in sorted(shares, key=lambda one: -shares[one]))
+        return next(filter(None, frames), "")
     frame: Any = getattr(kind, "frame", None)
     return str(frame(lab)) if frame is not None else ""

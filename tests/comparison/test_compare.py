@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from novum.ledger import Ledger
+from novum.testing.models import ModelServer, say
 
 NOVUM = [sys.executable, "-m", "novum"]
 LAB = """[lab]
@@ -236,6 +237,30 @@ def test_a_killed_comparison_goes_on_and_runs_no_campaign_twice(lab):
     ]
     assert [len(seeds) for seeds in measured] == [len(set(seeds)) for seeds in measured]
     assert "confirmed in none of 2 campaigns" in out
+
+
+def test_a_bound_that_was_reached_is_raised_by_the_same_command(lab, monkeypatch):
+    price = '\n[chat.prices."openai/m"]\ninput = 5.0\noutput = 25.0\n'
+    (lab / "lab.toml").write_text(LAB + price)
+    commit(lab)
+    answer = "TITLE: t\nHYPOTHESIS: h\n\nFILE: x.txt\n<<<<<<< WHOLE\n4.00 0\n>>>>>>> END\n"
+    words = ["--researchers", "chat:openai/m", "--experiments", 1, "--repeats", 1, "--name", "c"]
+    with ModelServer([say(answer)]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        said = novum("compare", lab, *words, "--max-cost-usd", 0.001, status=1)
+        assert "max-cost-usd" in said and "the same command again" in said
+        assert not server.requests
+        out = novum("compare", lab, *words, "--max-cost-usd", 1, "--json")
+    (one,) = json.loads(out)["researchers"]
+    assert one["campaigns"][0]["finished"] and one["campaigns"][0]["usd"] > 0
+
+
+def test_a_baseline_that_failed_is_no_way_to_go_on(lab):
+    (lab / "run.sh").write_text("exit 1\n")
+    commit(lab)
+    assert "the baseline fails" in compare(lab, "--name", "c", status=1)
+    assert "begin another comparison with --name" in compare(lab, "--name", "c", status=2)
 
 
 def test_ctrl_c_stops_the_whole_comparison_and_says_how_to_go_on(lab):

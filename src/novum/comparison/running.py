@@ -60,7 +60,10 @@ def compare(directory: Path, wish: Wish, out: Path | None, *, aside: bool = Fals
         facts = Facts(lab, name, wish, tuple(bench.read(planned)))
         files = write_page(facts, _folder(directory, name, out))
     if paused is not None:
-        raise ResearcherError(f"{paused}\nthen go on with the comparison: the same command again")
+        raise ResearcherError(
+            f"{paused}\nthen go on with the comparison: the same command again, in which a bound "
+            "may be raised, too"
+        )
     return Compared(facts, tuple(files), stopped)
 
 
@@ -87,7 +90,7 @@ class _Comparison:
             if campaign is None or campaign.state == "open":
                 words = f"{number} of {len(planned)}: {entry.researcher}, repeat {entry.repeat}"
                 self._say(f"comparison {self.name}, campaign {words} ({entry.tag})")
-                campaign = campaign or self._begin(entry)
+                campaign = self._begin(entry) if campaign is None else self._go_on(campaign)
                 stopped, paused = session.run_to_end(
                     self.directory, self.repo, self.ledger, campaign, self.console
                 )
@@ -116,6 +119,11 @@ class _Comparison:
                 comparison=mark(self.name, entry, wish),
             ),
         )
+
+    def _go_on(self, campaign: Campaign) -> Campaign:
+        """The campaign with the bounds that are asked for now: a raised one is a way to go on."""
+        wish = opening.Wish(max_cost_usd=self.wish.max_cost_usd, max_tokens=self.wish.max_tokens)
+        return opening.go_on(self.directory, self.ledger, campaign, wish)
 
     def _confirm(self, campaign: Campaign) -> bool:
         """Confirm what a campaign found, if it has not by itself; whether that was stopped."""

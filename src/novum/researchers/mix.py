@@ -54,6 +54,20 @@ class Mix:
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
         """The members that the choice or `[mix]` names."""
+        return cls(
+            tuple(
+                Member(name, share, researcher_named(name, lab, directory))
+                for name, share in cls.shares(lab, choice).items()
+            )
+        )
+
+    @classmethod
+    def shares(cls, lab: Lab, choice: str = "") -> dict[str, float]:
+        """The shares by the names of the members, without those that have none.
+
+        Raises:
+            UsageError: if there are none, or one is a mix itself.
+        """
         shares = shares_in(choice) if choice else dict(lab.mix)
         for name in shares:
             if name.partition(":")[0] == cls.name:
@@ -61,12 +75,7 @@ class Mix:
         wanted = {name: share for name, share in shares.items() if share > 0}
         if not wanted:
             raise UsageError(f"a mix needs researchers with shares above 0: {HOW}")
-        return cls(
-            tuple(
-                Member(name, share, researcher_named(name, lab, directory))
-                for name, share in wanted.items()
-            )
-        )
+        return wanted
 
     def propose(self, briefing: Briefing, desk: Desk) -> Proposal | None:
         """The proposal of the member that is furthest behind, of those that have one."""
