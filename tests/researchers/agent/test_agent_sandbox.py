@@ -33,6 +33,18 @@ def test_nothing_of_the_persons_is_there(stage):
     assert told(stage, "SEEN").strip() == "[]"
 
 
+def test_a_program_of_the_labs_own_does_not_bring_the_lab_with_it(stage):
+    program = stage.bed.path / "bin/mine"
+    program.parent.mkdir()
+    (stage.bed.path / ".novum/data").mkdir(parents=True)
+    seen = [str(stage.bed.path / name) for name in (".novum/data", "lab.toml", ".git")]
+    program.write_text('#!/bin/sh\necho "x = -1" > train.py\nls -d ' + " ".join(seen) + " || true")
+    program.chmod(0o755)
+    more = f'command = ["{program}", "{{prompt_file}}"]\n'
+    stage.ask(stage.agent("", more))
+    assert stage.output.count("cannot access") == len(seen), stage.output
+
+
 def test_the_environment_holds_the_key_and_nothing_else_of_the_persons(stage, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "aws")

@@ -110,7 +110,7 @@ class Surroundings:
             Mount(self.directory / "proxy.sock", _SOCKET, writable=True),
         )
         certificates = [os.environ[name] for name in _CERTIFICATES if os.environ.get(name)]
-        readable = (*self.program.readable, *self.lab.sandbox.readable, *certificates)
+        readable = (*self._program_files(), *self.lab.sandbox.readable, *certificates)
         return Command(
             (*front, *words),
             self.tree,
@@ -120,6 +120,12 @@ class Surroundings:
             readable,
             talks=talks,
         )
+
+    def _program_files(self) -> Sequence[str]:
+        """What the agent's program needs to be read; never a directory that the lab lies in."""
+        here, own = self.directory.resolve(), self.program.readable
+        apart = [place for place in own if not here.is_relative_to(Path(place).resolve())]
+        return apart if len(apart) == len(own) else (*apart, self.program.program)
 
     def _environment(self) -> Mapping[str, str]:
         """All that the agent finds in its environment."""
