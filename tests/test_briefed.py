@@ -141,7 +141,7 @@ def test_an_imported_record_is_not_gone_on_with(lab):
 def test_what_is_wrong_is_said_in_a_line(lab, tmp_path, monkeypatch, capsys):
     with pytest.raises(UsageError, match="no campaign nowhere here; campaigns: none yet"):
         briefed.brief(lab.path, "nowhere")
-    with pytest.raises(UsageError, match="no researchers is called `nobody`"):
+    with pytest.raises(UsageError, match="no researcher is called `nobody`"):
         briefed.brief(lab.path, researcher="nobody")
     with pytest.raises(LabError):
         briefed.brief(tmp_path)

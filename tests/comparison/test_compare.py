@@ -174,7 +174,7 @@ def test_a_comparison_goes_on_only_with_the_same_lab_and_start(lab, change, comp
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--researchers", "backlog,nobody"), "no researchers is called `nobody`"),
+        (("--researchers", "backlog,nobody"), "no researcher is called `nobody`"),
         (("--researchers", "null,null"), "null is there twice"),
         (("--researchers", ","), "nobody is named"),
         (("--researchers", "null", "--name", "a b"), "cannot be a name"),

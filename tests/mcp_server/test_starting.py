@@ -57,7 +57,7 @@ def test_no_file_of_the_lab_stands_in_for_a_module(tiny, starter):
 def test_a_machine_that_does_not_start_says_why_and_may_be_started_again(tiny, starter):
     nobody = starter("nobody")
     for _ in range(2):
-        with pytest.raises(CampaignError, match="no researchers is called `nobody`"):
+        with pytest.raises(CampaignError, match="no researcher is called `nobody`"):
             nobody.ensure()
     assert starter().ensure() == STARTED
 
