@@ -21,7 +21,6 @@ from novum.standing import Standing
 
 LONGEST = 20_000  # characters of words; what is longer is no idea but a document
 LONGEST_TITLE = 200
-OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,7 @@ def _reader(on: Ground, running: bool, directory: Path, what: str) -> str:
 
 def _is_instant(researcher: str) -> bool:
     """Whether a researcher is one that reads nothing; one that cannot be loaded may read."""
-    if researcher == OUTSIDE:  # whoever proposes there reads the briefing
+    if researcher == opening.OUTSIDE:  # whoever proposes there reads the briefing
         return False
     try:
         kind, _ = plugins.load_with_choice("novum.researchers", researcher)

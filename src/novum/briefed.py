@@ -13,6 +13,7 @@ from novum.errors import UsageError
 from novum.lab import Lab, parse_lab, read_lab, read_program
 from novum.ledger import Campaign, Ledger
 from novum.ledger.rows import IMPORTED
+from novum.opening import newest
 from novum.repo import Repo
 from novum.researchers.mix import Mix
 from novum.search import Search
@@ -68,15 +69,14 @@ def facts(frame: str, briefing: Briefing) -> dict[str, Any]:
 
 def _campaign(ledger: Ledger | None, tag: str | None) -> Campaign | None:
     """The campaign with a tag, or else the newest of this machine's own, if there is one."""
-    campaigns = ledger.campaigns() if ledger is not None else []
-    own = [one for one in campaigns if one.state != IMPORTED]
     if tag is None:
-        return own[-1] if own else None
+        return None if ledger is None else newest(ledger)
+    campaigns = ledger.campaigns() if ledger is not None else []
     found = next((one for one in campaigns if one.tag == tag), None)
     if found is None:
-        known = ", ".join(one.tag for one in own) or "none yet"
+        known = ", ".join(one.tag for one in campaigns if one.state != IMPORTED) or "none yet"
         raise UsageError(f"there is no campaign {tag} here; campaigns: {known}")
-    if found not in own:
+    if found.state == IMPORTED:
         raise UsageError(f"campaign {tag} was imported, so nobody is asked to go on with it")
     return found
 

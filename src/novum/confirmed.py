@@ -9,6 +9,7 @@ from novum.judge.confirm import Claim
 from novum.judge.words import number
 from novum.ledger import Campaign, Confirmation, Finding, Ledger
 from novum.ledger.confirmations import ABLATION
+from novum.terminal import counted
 
 EXACT = 1e-9  # of the gain: an interval that is narrower is rounding
 
@@ -92,7 +93,7 @@ def sentence(claimed: Claimed) -> str:
     where = "the holdout" if claimed.split == "holdout" else "fresh seeds (there is no holdout)"
     under = f", with {claimed.dial_words}" if claimed.dial else ""
     compared = f"experiment {claimed.of} against {against}{under}"
-    pairs = f"{claim.pairs} pair{'' if claim.pairs == 1 else 's'} on {where}"
+    pairs = f"{counted(claim.pairs, 'pair')} on {where}"
     verdict = "confirmed" if claim.confirmed else "not confirmed"
     if claim.pairs == 0:
         return f"{compared}: {verdict}; no pair could be measured: {claimed.detail}"

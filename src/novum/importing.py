@@ -29,7 +29,7 @@ from novum.records import (
     Verdict,
 )
 from novum.repo import Change, Repo
-from novum.report.words import counted
+from novum.terminal import counted
 
 RESEARCHER = "imported"
 NO_COMMIT = "-"

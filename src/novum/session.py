@@ -4,17 +4,17 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
 
-from novum import opening
+from novum import asking, opening
 from novum.audit.deep import DeepCheck, Report
 from novum.audit.plan import Wish as Thoroughness
 from novum.audit.plan import plan_for
+from novum.briefed import parent_of
 from novum.campaign import Asked, Machine, Stop, Stopped
 from novum.errors import CampaignError, PatchError, ResearcherError, UsageError
 from novum.export import ResultsFile
@@ -24,7 +24,7 @@ from novum.ledger.rows import IMPORTED
 from novum.live import LivePanel, PlainLines
 from novum.opening import Wish
 from novum.patch import apply_edits, edits_between
-from novum.records import Edit
+from novum.records import Edit, Proposal
 from novum.repo import Repo
 from novum.report import write_report
 from novum.standing import Standing
@@ -131,24 +131,19 @@ def try_edits(directory: Path, message: str, *, again: bool = False) -> str:
     if not edits:
         names = ", ".join(lab.files.editable)
         raise UsageError(f"nothing to try: no uncommitted change in {names}")
-    body = {
-        "title": title,
-        "hypothesis": hypothesis.strip() or title,
-        "edits": [asdict(edit) for edit in edits],
-        "again": again,
-    }
+    wish = Proposal(title, edits, hypothesis.strip() or title)
     if not Ledger.exists(directory):
         opening.require_startable(directory, lab, repo, Wish(), edited=True)
     with closing(Ledger(directory)) as ledger:
         if ledger.is_running():
-            ledger.requests.ask("proposal", body)
+            asking.propose(ledger, wish, again=again)
             return "handed to the running campaign, as its next experiment; see: novum log"
         with ledger.lock():
             campaign = opening.newest(ledger)
             if campaign is None or opening.baseline_failed(ledger, campaign):
                 campaign = opening.begin(directory, repo, ledger, Wish(), edited=True)
             _require_applicable(repo, ledger, campaign, edits)
-            request = ledger.requests.ask("proposal", body)
+            request = asking.propose(ledger, wish, again=again)
             return _try(directory, repo, ledger, campaign, request)
 
 
@@ -184,8 +179,7 @@ def _require_applicable(
     """Refuse edits that do not fit the code that the campaign has reached, before anything runs."""
     lab = parse_lab(campaign.lab)
     standing = Standing.read(ledger, lab, campaign)
-    commit = standing.incumbent.commit if standing.has_baseline else None
-    files = repo.files(commit or campaign.start_commit, lab.files.editable)
+    files = repo.files(parent_of(standing), lab.files.editable)
     try:
         apply_edits(files, edits, lab.files.editable)
     except PatchError as error:

@@ -1,4 +1,4 @@
-"""Small things for a terminal: numbers, curves as text, and text from outside made harmless."""
+"""Small words: numbers and curves as text, and text from outside made harmless."""
 
 import re
 from collections.abc import Sequence
@@ -13,6 +13,16 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def harmless(text: str) -> str:
     """Text that came from a run, without anything that a terminal would obey."""
     return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def storable(text: str) -> str:
+    """Text without halves of characters, which could not be sent, stored or written anywhere."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def counted(count: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def figure(value: float, beside: float | None = None, sign: str = "") -> str:
@@ -46,7 +56,7 @@ def cost(usage: Usage) -> str:
     """What asking researchers cost: money, tokens, requests."""
     cached = f", {usage.cached_tokens} of them cached" if usage.cached_tokens else ""
     unpriced = f", {usage.unpriced} of them of unknown price" if usage.unpriced else ""
-    requests = f"{usage.requests} request{'' if usage.requests == 1 else 's'}"
+    requests = counted(usage.requests, "request")
     return (
         f"{usage.usd:.4g} USD: {usage.input_tokens} tokens sent{cached}, "
         f"{usage.output_tokens} received, {requests}{unpriced}"

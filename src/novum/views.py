@@ -17,7 +17,7 @@ from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome, TrialState, Usage
 from novum.standing import Standing
-from novum.terminal import cost, duration, figure, harmless, sparkline, tail
+from novum.terminal import cost, counted, duration, figure, harmless, sparkline, tail
 
 Facts = dict[str, Any]
 COLOURS = {
@@ -121,7 +121,7 @@ def _running_trial(ledger: Ledger, campaign: Campaign) -> Facts | None:
         facts = _confirming(ledger, campaign, confirmation)
     else:
         return None
-    if beat is not None and time.time() - beat.at < 30:
+    if beat is not None and beat.is_fresh(time.time()):
         facts |= {
             "phase": beat.phase,
             "elapsed": beat.elapsed,
@@ -182,8 +182,8 @@ def status_view(facts: Facts) -> RenderableType:
         )
     if facts["ended_early"]:
         saved = duration(facts["seconds_saved"])
-        trials = f"hopeless trial{'' if facts['ended_early'] == 1 else 's'}"
-        rows.append(("ended early", f"{facts['ended_early']} {trials}, {saved} saved"))
+        trials = counted(facts["ended_early"], "hopeless trial")
+        rows.append(("ended early", f"{trials}, {saved} saved"))
     if facts["spent"]["requests"]:
         rows.append(("spent", cost(Usage(**facts["spent"]))))
     if trial := facts["trial"]:
@@ -207,7 +207,7 @@ def _mean_and_sd(belief: Facts) -> str:
 def _trial_words(trial: Facts, seconds: float) -> str:
     words = f"experiment {trial['experiment']}: {trial['title']}"
     if "confirming" in trial:
-        done = f"{trial['trials']} trial{'' if trial['trials'] == 1 else 's'} done"
+        done = f"{counted(trial['trials'], 'trial')} done"
         words = f"confirming ({trial['confirming']}, {done}) {words}"
     if "phase" in trial:
         clock = f" {trial['clock']:.0f} of {seconds:g} s" if trial["phase"] == "training" else ""

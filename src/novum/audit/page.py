@@ -12,8 +12,8 @@ from novum.audit.log import DOUBTFUL, SURVIVES, KeepAudit, LogAudit, SegmentAudi
 from novum.export import one_line
 from novum.judge.words import probability
 from novum.logs import Status
-from novum.report.words import counted, percent, rounded, signed
-from novum.terminal import harmless
+from novum.report.words import percent, rounded, signed
+from novum.terminal import counted, harmless
 
 PROBLEMS = 12  # lines that were not used are shown, at most so many
 MISSED = 0.5  # a discard that is at least so probably better was probably better

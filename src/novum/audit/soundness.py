@@ -15,9 +15,9 @@ from novum.judge.policies import judge_named
 from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
-from novum.report.words import counted
 from novum.researchers import researcher_named, tuner
 from novum.sandbox import detect
+from novum.terminal import counted
 
 
 class Level(StrEnum):

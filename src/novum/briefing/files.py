@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from novum.briefing.fence import Fence, cut, spelt_out
 from novum.briefing.size import BETWEEN, clipped, tokens
+from novum.terminal import counted
 
 WIDEST = 2000  # characters of a line
 OUTLINE = 0.15  # of the room of a file that is cut: what is defined in the part left out
@@ -35,7 +36,7 @@ def _harmless(text: str) -> str:
 
 def _about(text: str) -> str:
     count = len(text.splitlines())
-    about = [f"whole, {count} line{'' if count == 1 else 's'}"]
+    about = [f"whole, {counted(count, 'line')}"]
     if "\r\n" in text:
         about.append("its lines end in CR LF")
     if any(len(line) > WIDEST for line in text.split("\n")):

@@ -12,7 +12,7 @@ from novum.lab import LINES_CHANGED, Lab
 from novum.lab.tables import Guard
 from novum.records import Outcome
 from novum.standing import Standing
-from novum.terminal import duration
+from novum.terminal import counted, duration
 
 NOISE_OF = {
     "gaussian": "Scores are noisy: the same code scores differently from run to run.",
@@ -112,7 +112,7 @@ def _count(standing: Standing) -> str:
     if not outcomes:
         return "No experiment yet; the start was measured."
     total = sum(standing.outcomes.values())
-    words = f"{total} experiment{'' if total == 1 else 's'} so far: {', '.join(outcomes)}."
+    words = f"{counted(total, 'experiment')} so far: {', '.join(outcomes)}."
     target = standing.campaign.settings.get("target")
     return f"{words} {target} are planned." if isinstance(target, int) else words
 

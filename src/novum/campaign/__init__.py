@@ -31,6 +31,7 @@ from novum.researchers import Researcher
 from novum.runners import Runner
 from novum.search import Search
 from novum.standing import Standing
+from novum.terminal import storable
 
 __all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
 
@@ -244,8 +245,7 @@ class Machine:
         try:
             files = self._changed_files(experiment)
         except PatchError as error:
-            words = str(error).encode("utf-8", "replace").decode("utf-8")  # a path may be anything
-            verdict = Verdict(Outcome.INVALID, f"does not apply: {words}")
+            verdict = Verdict(Outcome.INVALID, f"does not apply: {storable(str(error))}")
             self._close(experiment, verdict, self._standing.belief)
             return
         verdict, belief = self._decide(experiment, files)

@@ -111,7 +111,7 @@ class Ablation:
         arms = {arm: keeps for keeps in groups if (arm := self._arm(keeps)) is not None}
         for left in (group for group in groups if group not in arms.values()):
             numbers = ", ".join(str(keep.number) for keep in left)
-            words = f"keep{'' if len(left) == 1 else 's'} {numbers} cannot be taken out alone: "
+            words = f"{'keep' if len(left) == 1 else 'keeps'} {numbers} cannot be taken out alone: "
             self.referee.tell(Notice(f"{words}later changes rest on what they did"))
         if not arms:
             return []

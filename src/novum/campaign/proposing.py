@@ -9,7 +9,9 @@ that repeats an earlier one is answered with that experiment's result.
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf
+from typing import Any
 
 from novum.briefing import Briefing
 from novum.briefing.composing import compose
@@ -29,6 +31,7 @@ from novum.repo import Repo
 from novum.researchers import Desk, Researcher
 from novum.search import Search
 from novum.standing import Standing
+from novum.terminal import storable
 
 LOOK_SECONDS = 0.2  # how often requests are looked for while nothing runs
 REPEATS = 10  # in a row, after which a researcher has nothing new
@@ -277,16 +280,21 @@ class Proposer:
             idea.id if idea else None,
         )
 
+    @cached_property
+    def _start(self) -> Mapping[str, str]:
+        """The editable files that the campaign began with."""
+        return self._repo.files(self._campaign.start_commit, self._lab.files.editable)
+
     def _briefing(self, place: Place, idea: Request | None = None) -> Briefing:
         return compose(
             self._ledger,
             self._standing,
             parent=place.parent,
             files=place.files,
-            program=read_program(self._repo.directory),
+            program=read_program(self._repo.directory) if self._thinker else "",
             researcher=self._researcher.name if self._researcher else "",
             idea=words_in(idea) if idea else "",
-            start=self._repo.files(self._campaign.start_commit, self._lab.files.editable),
+            start=self._start,
             with_text=self._thinker is not None,
         )
 
@@ -325,9 +333,7 @@ def _misfit(
 def _as_text(proposal: Proposal) -> Proposal:
     """The proposal with words that can be stored: a model may produce half of a character."""
     names = ("title", "hypothesis", "kind", "source", "key", "researcher")
-    words = {
-        name: getattr(proposal, name).encode("utf-8", "replace").decode("utf-8") for name in names
-    }
+    words: dict[str, Any] = {name: storable(getattr(proposal, name)) for name in names}
     return replace(proposal, **words)
 
 

@@ -9,7 +9,8 @@ from novum.comparison.picture import draw
 from novum.export import write_whole
 from novum.judge.words import number
 from novum.report import HOW_TO_GET_IT
-from novum.report.words import counted, duration, quoted, table
+from novum.report.words import duration, quoted, table
+from novum.terminal import counted
 
 PAGE, PICTURE = "compare.md", "compare.png"
 HEAD = (

@@ -11,7 +11,7 @@ from novum.comparison.facts import Facts, Run, Spot
 from novum.export import one_line
 from novum.report import canvas
 from novum.report.canvas import FAINT, INK, SIZE, SOFT, Style
-from novum.report.words import counted
+from novum.terminal import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,6 +24,7 @@ from novum.judge import Belief
 from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding, Plan
 from novum.ledger.consultations import TAKEN, Consultation, Consultations
 from novum.ledger.explain import explained
+from novum.ledger.home import HOME, make_home
 from novum.ledger.lock import hold, holder, is_held
 from novum.ledger.requests import Requests
 from novum.ledger.rows import (
@@ -58,7 +59,6 @@ __all__ = [
     "Trial",
 ]
 
-HOME = ".novum"  # everything of the machine in a lab's directory
 FILE = "ledger.db"
 
 
@@ -74,9 +74,7 @@ class Ledger:
         self.home = lab.resolve() / HOME
         self.path = self.home / FILE
         with explained(self.path):
-            self.home.mkdir(exist_ok=True)
-            if not (self.home / ".gitignore").exists():
-                (self.home / ".gitignore").write_text("*\n")  # the person's git does not see us
+            make_home(lab)
             # autocommit; transactions are explicit, so that each is as large as it says
             self._db = sqlite3.connect(
                 self.path, timeout=30, isolation_level=None, check_same_thread=False

@@ -3,12 +3,12 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from novum.judge.confirm import Claim
+from novum.ledger.part import Part
 from novum.ledger.rows import TRIAL_COLUMNS, Trial, read_trial
 
 ABLATION = "ablation"
@@ -58,15 +58,8 @@ class Finding:
     detail: str
 
 
-class Confirmations:
+class Confirmations(Part):
     """The part of the ledger that confirmations are kept in."""
-
-    def __init__(
-        self,
-        rows: Callable[..., list[sqlite3.Row]],
-        write: Callable[[], AbstractContextManager[sqlite3.Connection]],
-    ) -> None:
-        self._rows, self._write = rows, write
 
     def open(
         self, campaign: int, experiment: int, reason: str, after: int, plan: Plan

@@ -9,12 +9,13 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from novum.ledger.part import Part
 from novum.ledger.rows import read_proposal
 from novum.records import Proposal, Usage
+from novum.terminal import storable
 
 THINKING, WAITING, TAKEN = "thinking", "waiting", "taken"
 REPEATED, STALE, NOTHING, FAILED = "repeated", "stale", "nothing", "failed"
@@ -44,15 +45,8 @@ class Consultation:
     usage: Usage
 
 
-class Consultations:
+class Consultations(Part):
     """The part of the ledger that consultations are kept in."""
-
-    def __init__(
-        self,
-        rows: Callable[..., list[sqlite3.Row]],
-        write: Callable[[], AbstractContextManager[sqlite3.Connection]],
-    ) -> None:
-        self._rows, self._write = rows, write
 
     def open(self, campaign: int, researcher: str, parent: str, request: int | None = None) -> int:
         """Record that a researcher begins to think; returns the consultation's id."""
@@ -93,12 +87,12 @@ class Consultations:
     ) -> None:
         """Record what a researcher answered: `waiting`, `nothing` or `failed`."""
         text = None if proposal is None else json.dumps(asdict(proposal))
-        name = None if proposal is None else _storable(proposal.researcher) or None
+        name = None if proposal is None else storable(proposal.researcher) or None
         with self._write() as db:
             db.execute(
                 "UPDATE consultation SET state = ?, ended = ?, proposal = ?, detail = ?,"
                 " researcher = COALESCE(?, researcher) WHERE id = ? AND state = ?",
-                (state, time.time(), text, _storable(detail), name, consultation, THINKING),
+                (state, time.time(), text, storable(detail), name, consultation, THINKING),
             )
 
     def settle(
@@ -165,11 +159,6 @@ def _consultation(row: sqlite3.Row) -> Consultation:
     proposal = None if row["proposal"] is None else read_proposal(json.loads(row["proposal"]))
     values = {name: row[name] for name in _FACTS.split(", ")}
     return Consultation(**values, proposal=proposal, usage=_usage(row))
-
-
-def _storable(text: str) -> str:
-    """Text that SQLite takes: a model may produce half of a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _usage(row: sqlite3.Row) -> Usage:

@@ -1,24 +1,16 @@
 """Requests in the ledger: what other processes ask of a campaign. Anybody may add."""
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from typing import Any
 
+from novum.ledger.part import Part
 from novum.ledger.rows import Request, read_request
 
 
-class Requests:
+class Requests(Part):
     """The part of the ledger that requests are kept in."""
-
-    def __init__(
-        self,
-        rows: Callable[..., list[sqlite3.Row]],
-        write: Callable[[], AbstractContextManager[sqlite3.Connection]],
-    ) -> None:
-        self._rows, self._write = rows, write
 
     def ask(self, kind: str, body: Mapping[str, Any]) -> int:
         """Ask something of the campaign; returns the request's id. Any process may."""

@@ -20,6 +20,7 @@ from novum.records import (
     Verdict,
 )
 
+FRESH_SECONDS = 30.0
 IMPORTED = "imported"  # a state: a record of somebody else's loop, which nothing goes on with
 
 
@@ -116,6 +117,10 @@ class Heartbeat:
     clock: float
     memory_mb: float
     point: Mapping[str, float]
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether it says what is so now; one that is older says nothing."""
+        return now - self.at < FRESH_SECONDS
 
 
 # All but the log, the curve and the items, which are large and read alone.

@@ -7,6 +7,7 @@ from typing import Any
 
 from novum.logs.rows import Problem, Row, Status, status_of
 from novum.logs.table import LARGEST
+from novum.terminal import storable
 
 
 @dataclass(slots=True)
@@ -100,6 +101,4 @@ def _number(value: object) -> float | None:
 
 
 def _text(value: object) -> str:
-    """A text without halves of characters, which could not be written anywhere."""
-    text = value if isinstance(value, str) else ""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return storable(value) if isinstance(value, str) else ""

@@ -9,10 +9,10 @@ from novum.ledger import Campaign, Experiment, Ledger, Request
 from novum.ledger.rows import IMPORTED
 from novum.mcp.answers import Followed, State
 from novum.mcp.wording import TITLE, WORDS, cut, line
+from novum.opening import newest
 from novum.views import score
 
 BECAME = re.compile(r"(repeats )?experiment (\d+)\b")
-FRESH_SECONDS = 30.0  # a sign of life that is older says nothing of now
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,6 @@ def look(ledger: Ledger, wanted: Wanted) -> Look:
     answer = _answer(wanted.proposal, state, experiment, request)
     answer.machine = _machine(ledger, running)
     return Look(answer, running, _stopped(ledger, since))
-
-
-def newest(ledger: Ledger) -> Campaign | None:
-    """The campaign that numbers refer to: the newest that a machine ran here itself."""
-    own = [campaign for campaign in ledger.campaigns() if campaign.state != IMPORTED]
-    return own[-1] if own else None
 
 
 def _request(ledger: Ledger, number: int) -> Request:
@@ -154,7 +148,7 @@ def _machine(ledger: Ledger, running: bool) -> str:
         confirming = ledger.confirmations.unfinished(working) is not None
         return "confirming what was found" if confirming else "waiting for proposals"
     words = f"experiment {unfinished.number} ({line(unfinished.proposal.title, TITLE)})"
-    if beat is None or time.time() - beat.at > FRESH_SECONDS:
+    if beat is None or not beat.is_fresh(time.time()):
         return words
     words += f", {beat.phase} {beat.elapsed:.0f} s"
     shown = [f"{line(name, 40)} {value:.4g}" for name, value in list(beat.point.items())[:4]]

@@ -16,7 +16,8 @@ from novum.lab import parse_lab, read_program
 from novum.ledger import Campaign, Experiment, Ledger
 from novum.mcp import wording
 from novum.mcp.answers import Briefed, Explained, FileText, History, Idea, Row, TrialFacts
-from novum.mcp.following import experiment_of, newest
+from novum.mcp.following import experiment_of
+from novum.opening import newest
 
 SYMLINK = 0o120000
 IDEAS = 10  # in one briefing, the oldest

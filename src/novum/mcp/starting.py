@@ -13,6 +13,7 @@ from threading import Lock
 from novum import asking
 from novum.errors import CampaignError
 from novum.ledger import Ledger
+from novum.ledger.home import HOME, make_home
 from novum.mcp.wording import without_places
 
 LOG_FILE = "outside.log"
@@ -28,7 +29,7 @@ class Starter:
 
     def __init__(self, directory: Path, researcher: str = "outside") -> None:
         self._directory, self._researcher = directory.resolve(), researcher
-        self._home = self._directory / ".novum"
+        self._home = self._directory / HOME
         self._lock = Lock()  # several tools may be called at once
         self._child: subprocess.Popen[bytes] | None = None
         self._begin = 0  # where the words of the child begin in the log
@@ -85,9 +86,7 @@ class Starter:
         return ["run", lab, "--researcher", self._researcher], STARTED
 
     def _spawn(self, words: list[str]) -> subprocess.Popen[bytes]:
-        self._home.mkdir(exist_ok=True)
-        (self._home / ".gitignore").write_text("*\n")  # as the ledger does, which is not made yet
-        path = self._home / LOG_FILE
+        path = make_home(self._directory) / LOG_FILE
         if path.exists() and path.stat().st_size > LARGEST_LOG:
             path.unlink()
         with path.open("ab") as log:

@@ -8,7 +8,6 @@ from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
-    counted,
     duration,
     facts_table,
     percent,
@@ -19,6 +18,7 @@ from novum.report.words import (
     table,
 )
 from novum.terminal import cost as cost_words
+from novum.terminal import counted
 
 NEAR = 0.05  # a discard that is at least so probably better is a near miss
 NEAR_MISSES = 10

@@ -9,7 +9,8 @@ from novum.report import canvas
 from novum.report.canvas import BAND, BELIEF, FAINT, KEPT, SOFT, STEP, Style, Titled
 from novum.report.facts import Facts, Result
 from novum.report.scale import limits
-from novum.report.words import counted, percent, rounded, spread
+from novum.report.words import percent, rounded, spread
+from novum.terminal import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

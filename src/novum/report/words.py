@@ -74,8 +74,3 @@ def duration(seconds: float) -> str:
         if total >= size:
             return f"{total // size} {unit} {total % size // smaller} {part}"
     return f"{total // 60} min {total % 60} s"
-
-
-def counted(count: int, noun: str) -> str:
-    """1 run, 2 runs."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

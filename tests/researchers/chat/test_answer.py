@@ -31,7 +31,7 @@ def read(text, editable=EDITABLE):
         f"**TITLE:** Try two\n**HYPOTHESIS:** Two\nis more.\n**Expected**: −0.5 points\n"
         f"**Kind:** *number*\n\nFILE: .\\train.py\n{BLOCK}",
         f"{HEAD}\nFILE: C:\\lab\\tree\\train.py\n{BLOCK}",
-        f"{HEAD}\nFILE: /work/tree/train.py\n{BLOCK}",
+        f"{HEAD}\nFILE: /somewhere/tree/train.py\n{BLOCK}",
         f"{HEAD}\ntrain.py\n```\n<<<<<<< ORIGINAL\nx = 1\n=======\nx = 2\n>>>>>>> UPDATED\n```",
         f"{HEAD}\nFILE: train.py\n<<<<<<< SEARCH\n```python\nx = 1\n```\n=======\n"
         "```python\nx = 2\n```\n>>>>>>> REPLACE\n",

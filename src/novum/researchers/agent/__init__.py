@@ -23,7 +23,7 @@ import psutil
 from novum.briefing import Briefing
 from novum.errors import ResearcherError, SandboxError, UsageError
 from novum.lab import Lab
-from novum.ledger import HOME
+from novum.ledger.home import HOME
 from novum.records import Edit, Proposal, Usage, kind_in_words
 from novum.repo import Repo
 from novum.researchers import Desk

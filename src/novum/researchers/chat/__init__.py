@@ -26,7 +26,7 @@ from novum.researchers.chat.models import RESEARCHER, Model, models_for
 from novum.researchers.chat.talk import Keep, Limits, NotWantedError, Reply, Talk, WireError
 from novum.researchers.chat.turns import whose_turn
 from novum.researchers.chat.waits import Waits
-from novum.terminal import harmless
+from novum.terminal import harmless, storable
 
 REPAIRS = 2  # how often an answer is sent back
 PATIENCE = 5  # so many answers in a row without any edit, and the campaign pauses
@@ -111,7 +111,7 @@ class Chat:
             talk = talk.said(answer, outcome.complaint)
 
     def _talk(self, model: Model, briefing: Briefing) -> Talk:
-        text = _writable(briefing.text)
+        text = storable(briefing.text)
         signs = signs_for(briefing.files)
         if signs != SIGNS:
             text = f"{text}\n\n{words.longer_signs(signs)}"
@@ -152,7 +152,7 @@ class Chat:
             transport.ask(model, talk, limits, reply, desk.cancel, self._lab.chat.timeout)
         finally:
             for name in ("text", "refusal", "reason"):
-                setattr(reply, name, _writable(model.scrubbed(str(getattr(reply, name)))))
+                setattr(reply, name, storable(model.scrubbed(str(getattr(reply, name)))))
             desk.spend(prices.usage(means.spent(reply, talk, allowed), model.price))
             if reply.text or reply.refusal:
                 desk.keep("answer" if reply.ended else "broken answer", reply.text or reply.refusal)
@@ -206,11 +206,6 @@ def _key(proposal: Proposal, tried: Set[str]) -> str:
     while (numbered := key if number == 1 else f"{key}-{number}") in tried:
         number += 1
     return numbered
-
-
-def _writable(text: str) -> str:
-    """A text that can be sent and stored: a model may say half a character."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _keep(seconds: float) -> Keep:

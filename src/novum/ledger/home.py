@@ -1,0 +1,14 @@
+"""Where everything of the machine is in a lab's directory."""
+
+from pathlib import Path
+
+HOME = ".novum"
+
+
+def make_home(lab: Path) -> Path:
+    """The machine's directory in a lab, made if need be; the person's git does not see it."""
+    home = lab.resolve() / HOME
+    home.mkdir(exist_ok=True)
+    if not (home / ".gitignore").exists():
+        (home / ".gitignore").write_text("*\n")
+    return home
