@@ -12,7 +12,6 @@ The limit without look-ahead is 300 / 360, with it 1.
 import argparse
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +33,7 @@ from novum.sandbox import detect
 from novum.search import Greedy
 from novum.standing import Standing
 from novum.testing import DeliberateResearcher
+from repository import commit_all
 
 THINKING, TRIAL = 60.0, 300.0
 LAB = """
@@ -85,9 +85,7 @@ def share(ahead: int, experiments: int, scale: float) -> float:
         text = LAB.format(seconds=TRIAL / scale)
         (lab_directory / "lab.toml").write_text(text)
         (lab_directory / "idea.txt").write_text("000\n")
-        identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-        for arguments in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "start"]):
-            subprocess.run(["git", *arguments], cwd=directory, check=True)
+        commit_all(lab_directory)
 
         def think(briefing: Briefing, desk: Desk) -> None:
             desk.cancel.wait(THINKING / scale)

@@ -25,6 +25,7 @@ from novum import confirmed, opening
 from novum.ledger import Ledger
 from novum.opening import Wish
 from novum.repo import Repo
+from repository import commit_all
 
 POLICIES = ("greedy", "belief")
 LABS = {"seed in the file": "SEED = 0", "seed of the machine": "SEED = os.environ['NOVUM_SEED']"}
@@ -111,12 +112,6 @@ class Outcome:
     confirmed: int
 
 
-def git(lab: Path, *words: str) -> None:
-    """Run git in a lab."""
-    me = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    subprocess.run(["git", *me, *words], cwd=lab, check=True, capture_output=True)
-
-
 def make_lab(lab: Path, seed: str, policy: str, data: int, ideas: int) -> None:
     """A lab in a repository of its own, with so many ideas in its backlog."""
     lab.mkdir()
@@ -126,9 +121,7 @@ def make_lab(lab: Path, seed: str, policy: str, data: int, ideas: int) -> None:
     (lab / "evaluate.py").write_text(EVALUATE)
     backlog = "\n".join(swap(seed, number) for number in range(1, ideas + 1))
     (lab / "ideas.toml").write_text(backlog)
-    git(lab, "init", "-q")
-    git(lab, "add", "-A")
-    git(lab, "commit", "-q", "-m", "start")
+    commit_all(lab)
 
 
 def swap(seed: str, number: int) -> str:

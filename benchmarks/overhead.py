@@ -35,6 +35,7 @@ from novum.runners.local import LocalRunner
 from novum.sandbox import detect
 from novum.search import Greedy
 from novum.standing import Standing
+from repository import commit_all
 
 LAB = """
 [lab]
@@ -94,9 +95,7 @@ def make_lab(directory: Path, files: int) -> None:
         path = directory / "src" / f"part{number // 100}" / f"module{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"VALUE = {number}\n" * 20)
-    git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
-        subprocess.run([*git, *arguments], cwd=directory, check=True)
+    commit_all(directory)
 
 
 def measure(experiments: int, files: int) -> None:

@@ -14,7 +14,6 @@ import argparse
 import math
 import runpy
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -36,6 +35,7 @@ from novum.runners import Order
 from novum.search import Greedy
 from novum.standing import Standing
 from novum.testing import InstantRunner
+from repository import commit_all
 
 Values = dict[str, Any]
 HOME = Path("/dev/shm")  # a disk of memory, if there is one: fsync is not what is compared
@@ -173,9 +173,7 @@ def through_the_machine(
     text = "".join(f"{name} = {value!r}\n" for name, value in problem.start.items())
     (directory / "point.py").write_text(text)
     (directory / "lab.toml").write_text(problem.lab)
-    git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
-        subprocess.run([*git, *arguments], cwd=directory, check=True)
+    commit_all(directory)
 
     def measure(order: Order) -> float:
         return problem.value(runpy.run_path(str(order.tree / "point.py")))

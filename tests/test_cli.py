@@ -13,22 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from bed_cases import TINY_LAB, idea, tiny_lab
 from novum.ledger import Ledger
 
 NOVUM = [sys.executable, "-m", "novum"]
-LAB = """[lab]
-name = "tiny"
-[metric]
-name = "score"
-direction = "minimize"
-[budget]
-seconds = 20
-grace = 2
-[files]
-editable = ["x.txt"]
-[trial]
-run = ["sh", "run.sh"]
-"""
 # x.txt: the score, and how long the trial takes; the seed adds a little noise.
 RUN = """read score pause < x.txt
 sleep "$pause"
@@ -37,26 +25,9 @@ echo "METRIC score=$score$NOVUM_SEED"
 """
 
 
-def idea(key: str, text: str) -> str:
-    return (
-        f'[[idea]]\nkey = "{key}"\ntitle = "Try {key}"\n'
-        f'[[idea.edit]]\nfile = "x.txt"\nreplace = "{text}\\n"\n'
-    )
-
-
 @pytest.fixture
 def lab(tmp_path):
-    path = tmp_path / "lab"
-    path.mkdir()
-    (path / "lab.toml").write_text(LAB)
-    (path / "run.sh").write_text(RUN)
-    (path / "x.txt").write_text("5.00 0\n")
-    ideas = [idea("worse", "6.00 0"), idea("better", "4.00 0"), idea("best", "3.00 0")]
-    (path / "ideas.toml").write_text("\n".join(ideas))
-    git(path, "init", "-q", "-b", "main")
-    git(path, "add", "-A")
-    git(path, "commit", "-q", "-m", "start")
-    return path
+    return tiny_lab(tmp_path / "lab", RUN)
 
 
 def git(path: Path, *arguments: str) -> str:
@@ -291,7 +262,7 @@ def test_a_mistake_in_the_lab_is_said_once_and_changes_nothing(lab, old, new, me
 def test_no_repository(tmp_path, lab):
     bare = tmp_path / "bare"
     bare.mkdir()
-    (bare / "lab.toml").write_text(LAB)
+    (bare / "lab.toml").write_text(TINY_LAB)
     assert "git init" in novum("run", bare, status=2)
     assert sorted(path.name for path in bare.iterdir()) == ["lab.toml"]
 
@@ -430,7 +401,7 @@ def test_what_is_no_number_is_refused_before_anything_is_written(lab, number):
 
 def test_pruning_writes_its_experiments_into_the_table_of_results(lab):
     price = '[judge]\npolicy = "greedy"\n[guards]\nlines_changed = { weight = 1 }\n'
-    (lab / "lab.toml").write_text(f"{LAB}{price}[confirm]\nat_end = false\n")
+    (lab / "lab.toml").write_text(f"{TINY_LAB}{price}[confirm]\nat_end = false\n")
     (lab / "ideas.toml").write_text(idea("long", "3.90 0\\n\\n\\n"))
     git(lab, "commit", "-qam", "a price on lines")
     novum("run", lab, "--tag", "t")

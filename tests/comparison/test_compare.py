@@ -11,23 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bed_cases import TINY_LAB, tiny_lab
 from novum.ledger import Ledger
 from novum.testing.models import ModelServer, say
 
 NOVUM = [sys.executable, "-m", "novum"]
-LAB = """[lab]
-name = "tiny"
-[metric]
-name = "score"
-direction = "minimize"
-[budget]
-seconds = 20
-grace = 2
-[files]
-editable = ["x.txt"]
-[trial]
-run = ["sh", "run.sh"]
-"""
 # x.txt: the score, and how long the trial takes; the seed adds a little noise.
 RUN = """read score pause < x.txt
 sleep "$pause"
@@ -35,24 +23,9 @@ echo "METRIC score=$score$(( (NOVUM_SEED * 7919) % 10 ))"
 """
 
 
-def idea(key: str, text: str) -> str:
-    return (
-        f'[[idea]]\nkey = "{key}"\ntitle = "Try {key}"\n'
-        f'[[idea.edit]]\nfile = "x.txt"\nreplace = "{text}\\n"\n'
-    )
-
-
 @pytest.fixture
 def lab(tmp_path):
-    path = tmp_path / "lab"
-    path.mkdir()
-    ideas = [idea("worse", "6.00 0"), idea("better", "4.00 0"), idea("best", "3.00 0")]
-    files = {"lab.toml": LAB, "run.sh": RUN, "x.txt": "5.00 0\n", "ideas.toml": "\n".join(ideas)}
-    for name, text in files.items():
-        (path / name).write_text(text)
-    commit(path, "init", "-q", "-b", "main")
-    commit(path)
-    return path
+    return tiny_lab(tmp_path / "lab", RUN)
 
 
 def commit(path: Path, *words: str) -> None:
@@ -148,7 +121,7 @@ def test_one_repeat_says_that_it_cannot_tell(lab):
 
 
 def test_a_lab_that_does_not_confirm_by_itself_is_confirmed_all_the_same(lab):
-    (lab / "lab.toml").write_text(f"{LAB}[confirm]\nat_end = false\n")
+    (lab / "lab.toml").write_text(f"{TINY_LAB}[confirm]\nat_end = false\n")
     commit(lab)
     facts = json.loads(compare(lab, "--json", repeats=1))
     assert facts["researchers"][0]["confirmed_gain"]["mean"] > 1.5
@@ -157,7 +130,7 @@ def test_a_lab_that_does_not_confirm_by_itself_is_confirmed_all_the_same(lab):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"lab.toml": LAB + "\n# other\n"}, "begun with another lab.toml"),
+        ({"lab.toml": TINY_LAB + "\n# other\n"}, "begun with another lab.toml"),
         ({"other.txt": "x"}, "begun from another commit"),
     ],
 )
@@ -182,7 +155,7 @@ def test_a_comparison_goes_on_only_with_the_same_lab_and_start(lab, change, comp
     ],
 )
 def test_a_mistake_is_said_before_anything_is_written(lab, words, complaint):
-    (lab / "lab.toml").write_text(LAB.replace("grace = 2", "grace = 2\ntimeout = 60"))
+    (lab / "lab.toml").write_text(TINY_LAB.replace("grace = 2", "grace = 2\ntimeout = 60"))
     commit(lab)
     assert complaint in novum("compare", lab, *words, status=2)
     assert not Ledger.exists(lab) or campaigns(lab) == {}
@@ -241,7 +214,7 @@ def test_a_killed_comparison_goes_on_and_runs_no_campaign_twice(lab):
 
 def test_a_bound_that_was_reached_is_raised_by_the_same_command(lab, monkeypatch):
     price = '\n[chat.prices."openai/m"]\ninput = 5.0\noutput = 25.0\n'
-    (lab / "lab.toml").write_text(LAB + price)
+    (lab / "lab.toml").write_text(TINY_LAB + price)
     commit(lab)
     answer = "TITLE: t\nHYPOTHESIS: h\n\nFILE: x.txt\n<<<<<<< WHOLE\n4.00 0\n>>>>>>> END\n"
     words = ["--researchers", "chat:openai/m", "--experiments", 1, "--repeats", 1, "--name", "c"]

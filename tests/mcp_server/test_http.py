@@ -8,12 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from mcp import Client
-from tiny_lab import Tiny, proposed, refused, said, tiny_lab, verdict, with_client
+from tiny_lab import proposed, refused, said, verdict, with_client
 
 BODY = {
     "jsonrpc": "2.0",
@@ -25,12 +24,6 @@ BODY = {
         "clientInfo": {"name": "page", "version": "1"},
     },
 }
-
-
-@pytest.fixture
-def tiny(tmp_path) -> Iterator[Tiny]:
-    with tiny_lab(tmp_path) as lab:
-        yield lab
 
 
 @pytest.fixture

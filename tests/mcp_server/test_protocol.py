@@ -7,16 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-from tiny_lab import Tiny, change, refused, said, tiny_lab, verdict, with_client
+from tiny_lab import Tiny, change, refused, said, verdict, with_client
 
 TOOLS = {"briefing", "read_file", "propose", "wait", "history", "explain"}
 READ_ONLY = {"briefing", "read_file", "history", "explain"}
-
-
-@pytest.fixture
-def tiny(tmp_path) -> Iterator[Tiny]:
-    with tiny_lab(tmp_path) as lab:
-        yield lab
 
 
 def listed(tiny: Tiny) -> dict[str, Any]:

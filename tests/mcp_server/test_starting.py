@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from tiny_lab import Tiny, change, refused, tiny_lab, until, with_client
+from tiny_lab import change, refused, until, with_client
 
 from novum.errors import CampaignError, UsageError
 from novum.mcp import proposing, starting
@@ -13,12 +13,6 @@ from novum.records import Edit, Proposal
 
 PROPOSAL = Proposal("t", (), "h", researcher="outside")
 CHANGE = proposing.Change([Edit("x.txt", None, "4 0 hello\n")])
-
-
-@pytest.fixture
-def tiny(tmp_path) -> Iterator[Tiny]:
-    with tiny_lab(tmp_path) as lab:
-        yield lab
 
 
 @pytest.fixture

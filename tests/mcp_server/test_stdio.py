@@ -4,12 +4,11 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from mcp import Client
-from tiny_lab import Tiny, change, proposed, refused, said, tiny_lab, until, verdict, with_client
+from tiny_lab import Tiny, change, proposed, refused, said, until, verdict, with_client
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -21,12 +20,6 @@ HELLO = {
         "clientInfo": {"name": "Claude Code", "version": "2"},
     },
 }
-
-
-@pytest.fixture
-def tiny(tmp_path) -> Iterator[Tiny]:
-    with tiny_lab(tmp_path) as lab:
-        yield lab
 
 
 def talk(tiny: Tiny, work: Any, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from novum.comparison.facts import ERROR_RATE, Facts, Interval, Run, interval
 from novum.comparison.picture import draw
 from novum.export import write_whole
 from novum.judge.words import number
-from novum.report import HOW_TO_GET_IT
+from novum.report import write_picture
 from novum.report.words import duration, quoted, table
 from novum.terminal import counted
 
@@ -44,15 +44,11 @@ def kind_of(researcher: str) -> str:
 
 def write_page(facts: Facts, directory: Path) -> list[Path]:
     """Write the page and, where Matplotlib is there, the picture; the files that were written."""
-    written = []
+    written: list[Path] = []
     picture = ""
     if facts.begun:
-        try:
-            write_whole(directory / PICTURE, draw(facts, sentences(facts)))
-            written.append(directory / PICTURE)
-            picture = f"![{PICTURE}]({PICTURE})"
-        except ImportError:
-            picture = HOW_TO_GET_IT
+        told = sentences(facts)
+        written, picture = write_picture(directory / PICTURE, lambda: draw(facts, told))
     write_whole(directory / PAGE, page(facts, picture).encode())
     return [directory / PAGE, *written]
 

@@ -3,6 +3,7 @@
 Both are derived from the ledger, so they can be made at any time, while the campaign runs too.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from novum.export import write_whole
@@ -11,24 +12,28 @@ from novum.report.facts import Facts, KeptRow, kept_rows, read_facts
 from novum.report.page import page
 from novum.report.picture import draw
 
-__all__ = ["Facts", "KeptRow", "kept_rows", "read_facts", "write_report"]
+__all__ = ["Facts", "KeptRow", "kept_rows", "read_facts", "write_picture", "write_report"]
 
 PAGE = "report.md"
 PICTURE = "progress.png"
 HOW_TO_GET_IT = "*No picture: it needs Matplotlib; get it with* `pip install 'novum[plot]'`"
 
 
+def write_picture(path: Path, draw: Callable[[], bytes]) -> tuple[list[Path], str]:
+    """Write a picture, where Matplotlib is there; the files written, and the Markdown for it."""
+    try:
+        write_whole(path, draw())
+    except ImportError:
+        return [], HOW_TO_GET_IT
+    return [path], f"![{path.name}]({path.name})"
+
+
 def write_report(ledger: Ledger, campaign: Campaign, directory: Path) -> list[Path]:
     """Write the report into a directory; returns the files that were written."""
     facts = read_facts(ledger, campaign)
-    written = []
+    written: list[Path] = []
     picture = ""
     if facts.baseline is not None:
-        try:
-            write_whole(directory / PICTURE, draw(facts))
-            written.append(directory / PICTURE)
-            picture = f"![{PICTURE}]({PICTURE})"
-        except ImportError:
-            picture = HOW_TO_GET_IT
+        written, picture = write_picture(directory / PICTURE, lambda: draw(facts))
     write_whole(directory / PAGE, page(facts, picture).encode())
     return [directory / PAGE, *written]

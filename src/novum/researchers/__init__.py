@@ -18,6 +18,8 @@ from novum.errors import ResearcherError
 from novum.lab import Lab
 from novum.records import Proposal, Usage
 
+MOST_EMPTY = 5  # proposals in a row without any edit
+
 
 def _ignore(*_: object) -> None:
     """Nobody wants to know."""
@@ -60,6 +62,24 @@ class Desk:
                     f"the bound on what researchers may spend is reached ({bound}); to go on, "
                     f"raise it: novum resume {option} MORE"
                 )
+
+
+@dataclass
+class Streak:
+    """Counts the proposals in a row that had no edit; too many, and the campaign pauses."""
+
+    count: int = 0
+
+    def require_edits(self, proposal: Proposal, told: str) -> None:
+        """Count a proposal.
+
+        Raises:
+            ResearcherError: with what is `told`, if it is one too many.
+        """
+        self.count = 0 if proposal.edits else self.count + 1
+        if self.count >= MOST_EMPTY:
+            self.count = 0
+            raise ResearcherError(told)
 
 
 class Researcher(Protocol):

@@ -5,7 +5,7 @@ from agent_stage import LOWER, TEXT
 
 from novum.errors import ResearcherError, UsageError
 from novum.records import Edit, Usage
-from novum.researchers.agent import MOST_EMPTY
+from novum.researchers import MOST_EMPTY
 from novum.researchers.agent.presets import presets
 
 LOWERED = (Edit("train.py", "x = 0\n", "x = -1\n"),)

@@ -26,7 +26,7 @@ from novum.lab import Lab
 from novum.ledger.home import HOME
 from novum.records import Edit, Proposal, Usage, kind_in_words
 from novum.repo import Repo
-from novum.researchers import Desk
+from novum.researchers import MOST_EMPTY, Desk, Streak
 from novum.researchers.agent import installation, prompts
 from novum.researchers.agent.command import CommandTalk
 from novum.researchers.agent.home import Home
@@ -42,7 +42,6 @@ from novum.sandbox import NONE, detect, search_path
 from novum.worktree import erase
 
 CORRECTIONS = 2
-MOST_EMPTY = 5  # proposals in a row that change nothing
 PAUSES = (5.0, 30.0, 120.0)  # seconds before an agent that failed is asked again
 _KEPT = 200_000  # characters of a turn's output
 _REFUSED_KEY = re.compile(
@@ -84,7 +83,7 @@ class Agent:
         self._pauses = pauses
         self._surroundings: Surroundings | None = None
         self._session = Session()
-        self._empty = 0
+        self._streak = Streak()
 
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
@@ -118,13 +117,11 @@ class Agent:
             return None
         self._session.proposals += 1
         proposal = self._proposal(briefing, visit)
-        self._empty = 0 if proposal.edits else self._empty + 1
-        if self._empty >= MOST_EMPTY:
-            self._empty = 0
-            raise ResearcherError(
-                f"{self._preset.title} changed nothing {MOST_EMPTY} times in a row; its last "
-                f"words: {proposal.hypothesis[:300] or visit.turn.problem or 'none'}"
-            )
+        self._streak.require_edits(
+            proposal,
+            f"{self._preset.title} changed nothing {MOST_EMPTY} times in a row; its last "
+            f"words: {proposal.hypothesis[:300] or visit.turn.problem or 'none'}",
+        )
         return proposal
 
     # -- asking -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from novum.briefing.frame import frame as shared_frame
 from novum.errors import ResearcherError, UsageError
 from novum.lab import Lab
 from novum.records import Edit, Proposal, kind_in_words
-from novum.researchers import Desk
+from novum.researchers import MOST_EMPTY, Desk, Streak
 from novum.researchers.chat import means, prices, transport, words
 from novum.researchers.chat.answer import SIGNS, Answer, read_answer, signs_for
 from novum.researchers.chat.fitting import fit
@@ -29,7 +29,6 @@ from novum.researchers.chat.waits import Waits
 from novum.terminal import harmless, storable
 
 REPAIRS = 2  # how often an answer is sent back
-PATIENCE = 5  # so many answers in a row without any edit, and the campaign pauses
 QUOTED = 600  # characters of a model's words that stand for a hypothesis it did not give
 MINUTES, HOUR = 240.0, 3000.0  # seconds between two requests, for which a cache is kept
 ADVICE = {
@@ -60,7 +59,7 @@ class Chat:
         self._models = {model.researcher: model for model in models}
         self._waits = waits or Waits()
         self._system = self.frame(lab)
-        self._empty = 0  # answers in a row without any edit
+        self._streak = Streak()
 
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
@@ -86,13 +85,11 @@ class Chat:
             proposal = self._answered(self._models[turn], briefing, desk)
         except NotWantedError:
             return None
-        self._empty = 0 if proposal.edits else self._empty + 1
-        if self._empty >= PATIENCE:
-            self._empty = 0
-            raise ResearcherError(
-                f"{PATIENCE} answers in a row had no change in them, the last one by {turn}: "
-                f"{proposal.title}; `novum show` has its words; then: novum resume"
-            )
+        self._streak.require_edits(
+            proposal,
+            f"{MOST_EMPTY} answers in a row had no change in them, the last one by {turn}: "
+            f"{proposal.title}; `novum show` has its words; then: novum resume",
+        )
         return proposal
 
     def _answered(self, model: Model, briefing: Briefing, desk: Desk) -> Proposal:
