@@ -13,7 +13,7 @@ from novum.judge import Belief, Effect, Noise, average
 from novum.judge.hopeless import SPARED
 from novum.lab import Lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
-from novum.lessons import Lessons
+from novum.lessons import Lessons, score_of
 from novum.records import Outcome, Proposal, TrialState
 
 HISTORY = 256  # effects that the prior is learned from; the newest say most about what is left
@@ -96,8 +96,7 @@ class Standing:
     @property
     def baseline_score(self) -> float | None:
         """The mean score of the runs that the baseline's verdict rests on."""
-        verdict = self.keeps[0].verdict if self.keeps else None
-        return average(verdict.evidence.values) if verdict and verdict.evidence.values else None
+        return score_of(self.keeps[0]) if self.keeps else None
 
     @property
     def seed(self) -> int:
@@ -180,8 +179,7 @@ class Standing:
         self._count(experiment, judged=1, kept=int(verdict.outcome is Outcome.KEEP))
         evidence = verdict.evidence
         if experiment.proposal.key:
-            values = evidence.values
-            self.results[experiment.proposal.key] = average(values) if values else None
+            self.results[experiment.proposal.key] = score_of(experiment)
         if evidence.values:
             mean = average(evidence.values)
             run = evidence.noise_sd / sqrt(len(evidence.values))

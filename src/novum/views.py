@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from novum import confirmed
-from novum.judge import average
 from novum.lab import CURVES, parse_lab
 from novum.ledger import Campaign, Confirmation, Experiment, Ledger, Trial
 from novum.ledger.rows import IMPORTED
+from novum.lessons import score_of
 from novum.records import Outcome, TrialState, Usage
 from novum.standing import Standing
 from novum.terminal import cost, counted, duration, figure, harmless, sparkline, tail
@@ -29,11 +29,6 @@ COLOURS = {
 
 
 UNALARMING = {TrialState.MEASURED, TrialState.HOPELESS}
-
-
-def score(values: tuple[float, ...]) -> float | None:
-    """The mean of an experiment's runs; None if it has none: a crash has no score."""
-    return average(values) if values else None
 
 
 def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
@@ -230,7 +225,7 @@ def _row(experiment: Experiment) -> Facts:
         "researcher": experiment.proposal.researcher,
         "kind": experiment.proposal.kind,
         "commit": experiment.commit,
-        "score": score(values),
+        "score": score_of(experiment),
         "runs": len(values),
         "verdict": str(verdict.outcome) if verdict else None,
         "reason": verdict.reason if verdict else None,

@@ -15,6 +15,7 @@ from novum.lessons import score_of
 from novum.patch import apply_edits, diff
 from novum.records import Proposal, TrialState
 from novum.standing import Standing
+from novum.terminal import counted
 
 TITLE, HYPOTHESIS, REASON = 160, 600, 400  # characters
 DIFF_LINES, DIFF_WIDTH = 24, 160
@@ -119,8 +120,7 @@ class Past:
             facts.append(self._curve_words(experiment, trial))
             facts.append(self._memory_words(experiment, trial))
         if net := experiment.diff.net_lines:
-            lines = "line" if abs(net) == 1 else "lines"
-            facts.append(f"{abs(net)} {lines} {'more' if net > 0 else 'fewer'}")
+            facts.append(f"{counted(abs(net), 'line')} {'more' if net > 0 else 'fewer'}")
         return facts
 
     def _hope(self, proposal: Proposal) -> str:

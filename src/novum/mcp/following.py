@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from novum.errors import UsageError
 from novum.ledger import Campaign, Experiment, Ledger, Request
 from novum.ledger.rows import IMPORTED
+from novum.lessons import score_of
 from novum.mcp.answers import Followed, State
 from novum.mcp.wording import TITLE, WORDS, cut, line
 from novum.opening import newest
-from novum.views import score
 
 BECAME = re.compile(r"(repeats )?experiment (\d+)\b")
 
@@ -123,7 +123,7 @@ def _answer(
         state=state,
         verdict=str(verdict.outcome) if verdict else None,
         reason=None if reason is None else cut(reason, WORDS),
-        score=score(evidence.values) if evidence else None,
+        score=score_of(experiment) if experiment else None,
         effect=evidence.effect if evidence and judged else None,
         probability=evidence.probability if evidence and judged else None,
         machine="",
