@@ -26,6 +26,7 @@ from novum.dataset import Dataset
 from novum.errors import CampaignError
 from novum.lab import LAB_FILE
 from novum.ledger import Ledger
+from novum.ledger.home import CACHE
 from novum.records import TrialResult, TrialState
 from novum.repo import Repo
 from novum.runners import Pulse
@@ -84,7 +85,8 @@ class DeepCheck:
         journal = Journal(home / "deep" / self._key(dataset), fresh=fresh)
         for line in described(plan, journal.runs):
             self._say(line)
-        slot = Slot(self._repo, home / "slots" / "0", plan.lab, plan.commit, dataset, self._runner)
+        place, cache = home / "slots" / "0", home / CACHE
+        slot = Slot(self._repo, place, plan.lab, plan.commit, dataset, self._runner, cache)
         with closing(slot):
             findings = [found for found in check(self._directory) if found.level is Level.CAUTION]
             findings += probe(

@@ -13,6 +13,7 @@ from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
 from novum.ledger import Cell, Experiment, Heartbeat, Ledger, Trial
 from novum.ledger.confirmations import Split
+from novum.ledger.home import CACHE
 from novum.records import TrialState
 from novum.repo import Repo
 from novum.runners import Pulse, Runner
@@ -71,7 +72,8 @@ class Bench:
         self._ledger, self._standing, self._tell = ledger, standing, tell
         self._meanwhile = meanwhile  # what is to be done now and then while a trial runs
         directory, start = ledger.home / "slots" / "0", standing.campaign.start_commit
-        self._slot = Slot(repo, directory, standing.lab, start, dataset, runner)
+        cache = ledger.home / CACHE
+        self._slot = Slot(repo, directory, standing.lab, start, dataset, runner, cache)
         self._beaten = self._looked = 0.0
 
     def run(self, job: Job) -> Trial:

@@ -48,10 +48,18 @@ class Slot:
     """Fills its directories for a task, has the runner run it, and sees what it did to them."""
 
     def __init__(
-        self, repo: Repo, directory: Path, lab: Lab, start: str, dataset: Dataset, runner: Runner
+        self,
+        repo: Repo,
+        directory: Path,
+        lab: Lab,
+        start: str,
+        dataset: Dataset,
+        runner: Runner,
+        cache: Path,
     ) -> None:
         self.scratch = directory / "scratch"
         self._lab, self._dataset, self._runner = lab, dataset, runner
+        self._cache = cache if lab.trial.cache else None
         self._candidate = Worktree(repo, directory / "tree")
         self._pristine = Worktree(repo, directory / "pristine")
         self._pristine.fill(start)
@@ -78,6 +86,8 @@ class Slot:
             self._control.fill(task.control or self._start)
         self.close()
         self.scratch.mkdir(parents=True)
+        if self._cache is not None:
+            self._cache.mkdir(parents=True, exist_ok=True)
         return Order(
             lab=self._lab.with_dial(task.dial) if task.dial else self._lab,
             tree=self._candidate.directory,
@@ -89,6 +99,7 @@ class Slot:
             heldout=self._dataset.heldout,
             split=task.split,
             control=self._control.directory if self._control else None,
+            cache=self._cache,
         )
 
     def restore(self) -> set[str]:

@@ -173,8 +173,9 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
     protected = [name for name in lab.files.editable if own & {name, name.partition("/")[0]}]
     if protected:
         yield editable, f"{', '.join(sorted(protected))} belongs to the person; take it out"
-    if lab.trial.holdout and not lab.trial.evaluate:
-        yield ("trial", "holdout"), "a holdout needs an evaluator: add `evaluate`"
+    for name in ("holdout", "service", "cache"):
+        if getattr(lab.trial, name) and lab.self_reported:
+            yield ("trial", name), f"a {name} is of use to an evaluator only: add `evaluate`"
     if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds:
         yield ("budget", "timeout"), "timeout is shorter than the budget's seconds"
     if problem := _mismatch(lab.policy, lab.metric.noise):
@@ -187,6 +188,10 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, guard in lab.guards.items():
         if guard.weight is not None and name != LINES_CHANGED:
             yield ("guards", name), f"only {LINES_CHANGED} can have a weight"
+    yield from _problems_of_space(lab)
+
+
+def _problems_of_space(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, parameter in lab.space.items():
         low, high = parameter.low, parameter.high
         if low is None or high is None:

@@ -80,15 +80,22 @@ class TrialTable(Table):
     prepare: CommandLine | None = None
     evaluate: CommandLine | None = None
     holdout: CommandLine | None = None
+    service: CommandLine | None = None
+    cache: bool = False
     environment: dict[Name, str] = {}
 
 
 class SandboxTable(Table):
-    """`[sandbox]`: `readable` are further paths that trials may read."""
+    """`[sandbox]`: `readable` are further paths that trials may read.
+
+    What begins with `evaluator_` is for the lab's own frozen programs: evaluator and service.
+    """
 
     mode: Literal["auto", "none"] = "auto"
     readable: tuple[str, ...] = ()
     gpu: bool = True
+    evaluator_network: bool = False
+    evaluator_variables: tuple[Name, ...] = ()
 
 
 class Guard(Table):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 HOME = ".novum"
+CACHE = "cache"  # below it: what evaluators remember from trial to trial
 
 
 def make_home(lab: Path) -> Path:

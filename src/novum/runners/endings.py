@@ -6,6 +6,7 @@ import signal
 from novum.records import TrialState
 from novum.sandbox import Excess, Process
 
+NO_ANSWER_YET = 75  # EX_TEMPFAIL of sysexits.h: an evaluator or a service that must be asked later
 _TAIL = 64 * 1024
 _LONGEST = 300
 _ERROR_LINE = re.compile(

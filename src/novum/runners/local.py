@@ -3,7 +3,7 @@
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -11,11 +11,13 @@ from threading import Event
 from novum.errors import SandboxError
 from novum.records import Measurement, Timing, TrialResult, TrialState
 from novum.runners import Order, Phase, Pulse
-from novum.runners.endings import failure
+from novum.runners.commands import evaluation_command, training_command
+from novum.runners.endings import NO_ANSWER_YET, failure
 from novum.runners.metrics import InvalidMetricError, parse_output, parse_result
 from novum.runners.progress import Progress
+from novum.runners.service import ServiceError, serving
 from novum.runners.training import Training
-from novum.sandbox import NONE, Command, Confinement, Limits, Mount, Process, detect, run
+from novum.sandbox import NONE, Confinement, Process, detect, run
 
 SEPARATOR = b"\n----- evaluation -----\n"
 PEAK_MEMORY = "peak_memory_mb"
@@ -62,11 +64,18 @@ def _train(
     progress = Progress(order.scratch / "progress.jsonl")
     try:
         training = Training(order, progress, watch, cancel)
-        process = run(_training_command(order, artifacts), confinement, training.tick)
+        with serving(order, confinement, watch, cancel) as service:
+            process = run(
+                training_command(order, artifacts),
+                confinement,
+                lambda process: service.step() and training.tick(process),
+            )
         training.settle(process)
+    except ServiceError as error:
+        return _Trained(TrialResult(error.state, detail=str(error), log=error.log), artifacts)
     finally:
         progress.close()
-    failed = training.failure(process)
+    failed = service.failure or training.failure(process)
     state, detail = failed or (TrialState.RUNNING, "")
     result = TrialResult(
         state,
@@ -95,7 +104,7 @@ def _evaluate(
             return _measured(result, parse_output(result.log, order.lab.metric.name))
         # Made only now, under a name that the candidate could not know.
         private = Path(tempfile.mkdtemp(prefix="result-", dir=order.scratch))
-        command = _evaluation_command(order, argv, trained.artifacts, private)
+        command = evaluation_command(order, argv, trained.artifacts, private)
         process = run(command, confinement, _Watcher(result.timing, watch, cancel))
         log = result.log + SEPARATOR + process.output.bytes()
         result = replace(
@@ -114,6 +123,8 @@ def _evaluate(
 
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     failed = failure(process)
+    if failed and process.status == NO_ANSWER_YET:
+        return TrialState.INFRASTRUCTURE, failed[1]
     if failed and failed[0] is TrialState.CRASH:
         return TrialState.INVALID, failed[1]
     return failed
@@ -145,81 +156,6 @@ def _read_result(path: Path) -> bytes:
     if len(text) > _LARGEST_RESULT:
         raise InvalidMetricError("the evaluator's result is larger than 8 MB")
     return text
-
-
-# -- the two commands -----------------------------------------------------------------------------
-
-
-def _training_command(order: Order, artifacts: Path) -> Command:
-    progress = order.scratch / "progress.jsonl"
-    mounts = (
-        Mount(order.tree, "/lab", writable=True),
-        Mount(artifacts, "/novum/artifacts", writable=True),
-        Mount(progress, "/novum/progress.jsonl", writable=True),
-        *_data_mounts(order),
-    )
-    own: dict[str, str | Path] = {"NOVUM_PROGRESS": progress}
-    return _command(
-        order,
-        order.lab.trial.run,
-        order.tree,
-        order.lab.timeout(order.seconds),
-        mounts,
-        artifacts,
-        own,
-    )
-
-
-def _evaluation_command(
-    order: Order, argv: tuple[str, ...], artifacts: Path, private: Path
-) -> Command:
-    mounts = (
-        Mount(order.pristine, "/lab"),
-        Mount(artifacts, "/novum/artifacts"),
-        Mount(private, "/novum/result", writable=True),
-        *_data_mounts(order),
-    )
-    own: dict[str, str | Path] = {"NOVUM_RESULT": private / "result.json"}
-    if order.heldout is not None:
-        mounts += (Mount(order.heldout, "/novum/heldout"),)
-        own["NOVUM_HELDOUT"] = order.heldout
-    if order.control is not None:
-        mounts += (Mount(order.control, "/novum/control"),)
-        own["NOVUM_CONTROL"] = order.control
-    seconds = order.lab.budget.evaluation
-    return _command(order, argv, order.pristine, seconds, mounts, artifacts, own)
-
-
-def _command(
-    order: Order,
-    argv: tuple[str, ...],
-    cwd: Path,
-    seconds: float,
-    mounts: tuple[Mount, ...],
-    artifacts: Path,
-    own: Mapping[str, str | Path],
-) -> Command:
-    budget, sandbox = order.lab.budget, order.lab.sandbox
-    limits = Limits(seconds, budget.memory_mb, budget.disk_mb, budget.log_mb, budget.processes)
-    environment: dict[str, str | Path] = {
-        **order.lab.trial.environment,
-        **{_variable(name): str(value) for name, value in order.lab.dial.items()},
-        "NOVUM_SEED": str(order.seed),
-        "NOVUM_SECONDS": f"{order.seconds:.10g}",
-        "NOVUM_CLOCK": budget.clock,
-        "NOVUM_ARTIFACTS": artifacts,
-        **({"NOVUM_DATA": order.data} if order.data is not None else {}),
-        **own,
-    }
-    return Command(argv, cwd, limits, mounts, environment, sandbox.readable, sandbox.gpu)
-
-
-def _variable(name: str) -> str:
-    return "NOVUM_" + name.upper().replace("-", "_").replace(".", "_")
-
-
-def _data_mounts(order: Order) -> tuple[Mount, ...]:
-    return () if order.data is None else (Mount(order.data, "/novum/data"),)
 
 
 class _Watcher:

@@ -77,6 +77,9 @@ class Command:
     environment: Mapping[str, str | Path] = field(default_factory=dict)
     readable: tuple[str, ...] = ()  # further paths to read, seen where they are
     gpu: bool = False
+    network: bool = False
+    passed: tuple[str, ...] = ()  # variables of the person's that it gets, by name
+    hidden: tuple[str, ...] = ()  # directories that it must not see, wherever they are mounted
     talks: bool = False  # we speak to it by its standard input and output; it logs to the other
 
     def inside(self, path: Path) -> str:
@@ -97,7 +100,9 @@ class Command:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        passed = {
+            name: os.environ[name] for name in (*_PASSED_ON, *self.passed) if name in os.environ
+        }
         own = {
             name: value
             if isinstance(value, str)

@@ -22,6 +22,7 @@ _ETC = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
+_RESOLVING = ("/etc/resolv.conf", "/etc/gai.conf")  # names of hosts, for a command with network
 _STORES = ("/nix/store", "/gnu/store")
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _CPU_TOPOLOGY = ("/sys/devices/system/cpu", "/sys/devices/system/node")
@@ -89,12 +90,16 @@ def bubblewrap_options(confinement: Confinement, command: Command, files: dict[s
     """
     limits = command.limits
     temporary_mb = min(limits.disk_mb, limits.memory_mb / 2)
-    options = [*_isolation(confinement), *_system(confinement, files, temporary_mb)]
+    options = _isolation(confinement, command.network)
+    options += _system(confinement, files, temporary_mb)
+    if command.network:
+        options += [part for path in _RESOLVING for part in ("--ro-bind-try", path, path)]
     options += _readable(command.readable)
     if command.gpu:
         options += _gpu()
     for mount in command.mounts:
         options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.inside]
+    options += _hidden(command)
     # To the kernel root stays root, and owns /proc/sys: bubblewrap leaves that writable.
     for place in ("/proc", "/dev", "/"):
         options += ["--remount-ro", place]
@@ -107,8 +112,8 @@ def file_contents() -> dict[str, bytes]:
     return {path: text.encode() for path, text in _FILES.items()}
 
 
-def _isolation(confinement: Confinement) -> list[str]:
-    options = [f"--unshare-{name}" for name in _NAMESPACES]
+def _isolation(confinement: Confinement, network: bool = False) -> list[str]:
+    options = [f"--unshare-{name}" for name in _NAMESPACES if not (network and name == "net")]
     options += sorted(confinement.options & {"--unshare-cgroup-try", "--disable-userns"})
     options += ["--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     return [*options, "--hostname", "novum", "--uid", _USER, "--gid", _USER]
@@ -167,6 +172,15 @@ def _without_nested(paths: Iterable[str]) -> list[str]:
 def _readable(paths: Iterable[str]) -> list[str]:
     expanded = [str(Path(path).expanduser()) for path in paths]
     return [part for path in expanded for part in ("--ro-bind-try", path, path)]
+
+
+def _hidden(command: Command) -> list[str]:
+    """An empty directory in the place of each that would be seen."""
+    seen = [*_system_directories(), *(str(Path(path).expanduser()) for path in command.readable)]
+    covered = [
+        path for path in command.hidden if any(Path(path).is_relative_to(one) for one in seen)
+    ]
+    return [part for path in covered for part in ("--tmpfs", path)]
 
 
 def _gpu() -> list[str]:
