@@ -175,8 +175,10 @@ def test_there_is_no_network_not_even_to_this_machine(tree):
         port = server.getsockname()[1]
         code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
         process = python(tree, detect(), code)
-    assert process.status == 1
-    assert b"ConnectionRefusedError" in process.output.bytes()
+        asked = replace(command(tree, "python", "-c", code), internet_sockets=True)
+        with_sockets = run(asked, detect())
+    assert process.status == with_sockets.status == 1
+    assert b"ConnectionRefusedError" in with_sockets.output.bytes()
 
 
 @confined_only

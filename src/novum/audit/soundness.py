@@ -118,6 +118,9 @@ def _sandbox(lab: Lab) -> Finding:
             f"none ({confinement.detail}): trials can read your files, use the network and reach "
             "the evaluator's data; on Linux: apt install bubblewrap",
         )
+    if confinement.lacking:
+        words = f"{confinement.detail}, but {'; '.join(confinement.lacking)}"
+        return Finding(Level.CAUTION, "sandbox", words)
     return Finding(Level.GOOD, "sandbox", confinement.detail or confinement.tool)
 
 

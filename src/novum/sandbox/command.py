@@ -78,6 +78,7 @@ class Command:
     readable: tuple[str, ...] = ()  # further paths to read, seen where they are
     gpu: bool = False
     network: bool = False
+    internet_sockets: bool = False  # within its own, empty network; with `network` anyway
     passed: tuple[str, ...] = ()  # variables of the person's that it gets, by name
     hidden: tuple[str, ...] = ()  # directories that it must not see, wherever they are mounted
     talks: bool = False  # we speak to it by its standard input and output; it logs to the other

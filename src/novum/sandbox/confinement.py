@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from novum.sandbox.command import Command
+from novum.sandbox.seccomp import filter_program
 
 _ETC = (
     "ld.so.cache",
@@ -28,7 +30,12 @@ _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _CPU_TOPOLOGY = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _GPU_SYSTEM = ("/sys/bus/pci", "/sys/devices", "/sys/module", "/sys/class/drm", "/sys/class/kfd")
-_OPTIONAL = ("--size", "--disable-userns", "--unshare-cgroup-try")
+_OPTIONAL = {
+    "--size": "no bound on the size of temporary files that are kept in memory",
+    "--disable-userns": "a trial may make namespaces of its own",
+    "--unshare-cgroup-try": "a trial sees the control groups of the system",
+    "--seccomp": "system calls are not filtered",
+}
 _NAMESPACES = ("user", "pid", "net", "ipc", "uts")
 _USER = "1000"
 TEMPORARY = "/tmp"  # noqa: S108  the sandbox's own
@@ -47,6 +54,12 @@ class Confinement:
     detail: str
     program: str = ""
     options: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()  # promises that do not hold here, in words
+
+    @property
+    def filters(self) -> bool:
+        """Whether system calls are filtered."""
+        return "--seccomp" in self.options
 
 
 NONE = Confinement("none", "no sandbox was asked for: a trial can read and change what you can")
@@ -65,8 +78,11 @@ def detect() -> Confinement:
     try:
         known = _run([program, "--help"]).stdout
         options = frozenset(option for option in _OPTIONAL if option in known)
+        if not _filter_works(program):
+            options -= {"--seccomp"}
+        lacking = tuple(words for option, words in _OPTIONAL.items() if option not in options)
         version = _run([program, "--version"]).stdout.strip()
-        found = Confinement("bubblewrap", f"{version} at {program}", program, options)
+        found = Confinement("bubblewrap", f"{version} at {program}", program, options, lacking)
         files = dict.fromkeys(_FILES, "/dev/null")
         trial = _run([program, *_isolation(found), *_system(found, files), "--", "true"])
     except (OSError, subprocess.SubprocessError) as error:
@@ -75,6 +91,24 @@ def detect() -> Confinement:
         problem = (trial.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         return Confinement("none", f"{program} cannot make namespaces here: {problem}")
     return found
+
+
+def _filter_works(program: str) -> bool:
+    """Whether the kernel takes our filter, and a command runs under it."""
+    if not (text := filter_program(internet=False)):
+        return False
+    with tempfile.TemporaryFile() as file:
+        file.write(text)
+        file.seek(0)
+        trial = subprocess.run(
+            [program, "--ro-bind", "/", "/", "--seccomp", str(file.fileno()), "--", "true"],
+            pass_fds=[file.fileno()],
+            capture_output=True,
+            timeout=10,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    return trial.returncode == 0
 
 
 def _run(argv: list[str]) -> "subprocess.CompletedProcess[str]":

@@ -29,6 +29,7 @@ from novum.sandbox.confinement import (
 from novum.sandbox.disk import DiskUsage
 from novum.sandbox.group import Group
 from novum.sandbox.output import Output
+from novum.sandbox.seccomp import filter_program
 
 _MB = 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -168,11 +169,12 @@ class Process:
         options = self._memory_file(bubblewrap_options(confinement, command, files))
         status = self._status_pipe()
         bubblewrap = [confinement.program, "--json-status-fd", str(status), "--args", str(options)]
-        return self._spawn(
-            [*bubblewrap, "--", program, *command.argv[1:]],
-            variables,
-            [status, options, *map(int, files.values())],
-        )
+        handed = [status, options, *map(int, files.values())]
+        if confinement.filters:
+            internet = command.network or command.internet_sockets
+            handed.append(self._memory_file(filter_program(internet=internet)))
+            bubblewrap += ["--seccomp", str(handed[-1])]
+        return self._spawn([*bubblewrap, "--", program, *command.argv[1:]], variables, handed)
 
     def _start_bare(self) -> "subprocess.Popen[bytes]":
         command = self.command

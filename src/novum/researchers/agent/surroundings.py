@@ -118,6 +118,7 @@ class Surroundings:
             mounts,
             self._environment(),
             readable,
+            internet_sockets=True,  # the relay's ports
             talks=talks,
         )
 
