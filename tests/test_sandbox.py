@@ -231,3 +231,12 @@ def test_disk_that_was_full_before_is_not_counted(tmp_path):
     while not disk.step():
         pass
     assert 100_000 <= disk.total < 200_000
+
+
+def test_empty_files_use_disk_too(tmp_path):
+    usage = DiskUsage([tmp_path])
+    for number in range(200):
+        (tmp_path / str(number)).touch()
+    while not usage.step():
+        pass
+    assert usage.total >= 200 * 1024

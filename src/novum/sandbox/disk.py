@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _BLOCK = 512
+_ENTRY = 1024  # what a file costs the disk beside its blocks, so that empty ones run out, too
 _STEP = 0.004
 _TICK = 0.01  # a file system's clock may lag by so much
 
@@ -47,7 +48,8 @@ class DiskUsage:
             with os.scandir(directory) as entries:
                 for entry in entries:
                     facts = entry.stat(follow_symlinks=False)
-                    yield facts.st_blocks * _BLOCK if facts.st_ctime >= self._since else 0
+                    new = facts.st_ctime >= self._since
+                    yield facts.st_blocks * _BLOCK + _ENTRY if new else 0
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
         except OSError:
