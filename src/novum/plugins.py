@@ -7,7 +7,7 @@ Our own implementations are registered in the same way as anybody's, in `pyproje
 """
 
 import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from novum.errors import UsageError
@@ -37,11 +37,23 @@ def load_with_choice(group: str, name: str) -> tuple[Any, str]:
     registered, _, choice = name.partition(":")
     try:
         for point in entry_points(group=group, name=registered):
-            return point.load(), choice
+            return _loaded(point), choice
         if choice:
             return getattr(importlib.import_module(registered), choice), ""
+    except UsageError as error:
+        raise UsageError(f"{role} `{name}`: {error}") from None
     except Exception as error:  # a module of somebody else's may raise anything
         kind = type(error).__name__
         raise UsageError(f"{role} `{name}` cannot be loaded: {kind}: {error}") from None
     known = ", ".join(names(group)) or "none; is Novum installed? (pip install -e .)"
     raise UsageError(f"no {role} is called `{name}`; known: {known}, or package.module:Class")
+
+
+def _loaded(point: EntryPoint) -> Any:  # noqa: ANN401  as above
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        if not point.extras or point.dist is None:
+            raise
+        package = f"{point.dist.name}[{','.join(point.extras)}]"
+        raise UsageError(f"it needs the package {error.name}: pip install '{package}'") from None

@@ -30,6 +30,7 @@ from novum.lab.tables import (
     Name,
     Noise,
     NotNegative,
+    ReportTable,
     SandboxTable,
     SearchTable,
     Table,
@@ -61,6 +62,7 @@ class Lab(Table):
     guards: dict[Name, Guard] = {}
     judge: JudgeTable = JudgeTable()
     confirm: ConfirmTable = ConfirmTable()
+    report: ReportTable = ReportTable()
     search: SearchTable = SearchTable()
     researcher: ResearcherTable = ResearcherTable()
     chat: ChatTable = ChatTable()

@@ -130,6 +130,12 @@ class ConfirmTable(Table):
     at_end: bool = True
 
 
+class ReportTable(Table):
+    """`[report]`: what is added to the report, by names of `novum.exhibits`."""
+
+    exhibits: tuple[str, ...] = ()
+
+
 class SearchTable(Table):
     """`[search]`: where to build next."""
 

@@ -1,6 +1,7 @@
 """The report of a campaign: `report.md`, and the picture `progress.png` where it can be drawn.
 
-Both are derived from the ledger, so they can be made at any time, while the campaign runs too.
+All is derived from the ledger, and exhibits from git too, so it can be made at any time, while the
+campaign runs too.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from novum.export import write_whole
 from novum.ledger import Campaign, Ledger
+from novum.report.exhibits import exhibits
 from novum.report.facts import Facts, KeptRow, kept_rows, read_facts
 from novum.report.page import page
 from novum.report.picture import draw
@@ -35,5 +37,6 @@ def write_report(ledger: Ledger, campaign: Campaign, directory: Path) -> list[Pa
     picture = ""
     if facts.baseline is not None:
         written, picture = write_picture(directory / PICTURE, lambda: draw(facts))
-    write_whole(directory / PAGE, page(facts, picture).encode())
-    return [directory / PAGE, *written]
+    shown = exhibits(facts, ledger, campaign, directory)
+    write_whole(directory / PAGE, page(facts, picture, shown).encode())
+    return [directory / PAGE, *written, *(path for exhibit in shown for path in exhibit.files)]

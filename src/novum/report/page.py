@@ -1,11 +1,13 @@
 """`report.md`: what was asked, what was found, what it cost, and every experiment."""
 
 import statistics
+from collections.abc import Sequence
 
 from novum.confirmed import Claimed, gain_words, part_sentence, sentence
 from novum.judge.words import probability
 from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
+from novum.report.exhibits import Exhibit
 from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
     duration,
@@ -32,7 +34,7 @@ SELF_REPORTED = (
 )
 
 
-def page(facts: Facts, picture: str) -> str:
+def page(facts: Facts, picture: str, exhibits: Sequence[Exhibit] = ()) -> str:
     """The whole report; `picture` is the Markdown in the place of the picture."""
     name = facts.lab.lab.name
     sections = [
@@ -41,6 +43,7 @@ def page(facts: Facts, picture: str) -> str:
         _headline(facts),
         SELF_REPORTED if facts.lab.self_reported else "",
         picture,
+        *(exhibit.text for exhibit in exhibits),
         _confirmed(facts),
         _found(facts),
         _asked(facts),
@@ -49,6 +52,7 @@ def page(facts: Facts, picture: str) -> str:
         _near_misses(facts),
         _failures(facts),
         _all(facts),
+        *(exhibit.appendix for exhibit in exhibits),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
