@@ -103,7 +103,16 @@ def _gained(mol: Chem.Mol, index: int, common: Mapping[int, int]) -> bool:
 
 
 def _stereo(mol: Chem.Mol, other: Chem.Mol, common: Mapping[int, int]) -> set[int]:
-    """Stereocentres that differ, where nothing else does: then their labels can be compared."""
+    """Atoms whose stereochemistry differs, where nothing else does: then labels can be compared."""
     mine = dict(Chem.FindMolChiralCenters(mol, includeUnassigned=True))
     theirs = dict(Chem.FindMolChiralCenters(other, includeUnassigned=True))
-    return {index for index, at in common.items() if mine.get(index) != theirs.get(at)}
+    centres = {index for index, at in common.items() if mine.get(index) != theirs.get(at)}
+    turned = (bond for bond in mol.GetBonds() if _is_turned(bond, other, common))
+    ends = {end for bond in turned for end in (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())}
+    return centres | ends
+
+
+def _is_turned(bond: Chem.Bond, other: Chem.Mol, common: Mapping[int, int]) -> bool:
+    """Whether a double bond is E here and Z there, or open in one of them."""
+    ends = (common[bond.GetBeginAtomIdx()], common[bond.GetEndAtomIdx()])
+    return bool(other.GetBondBetweenAtoms(*ends).GetStereo() != bond.GetStereo())

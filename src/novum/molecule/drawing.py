@@ -3,6 +3,7 @@
 A molecule that was made from another is laid out as that one was, and what is new in it is marked.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,8 +29,10 @@ PANEL = (290, 220)  # pixels of one in a row or grid, without its legend
 SPACE, ARROW, LINE = 12, 44, 19  # pixels between panels, of an arrow there, of a line of text
 LINE_WIDTH = 1.6  # of bonds, and of arrows
 BOND = 26.0  # pixels of a bond, where there is room
-MOST_LETTERS = 40  # of a line in a panel
-PLAIN = str.maketrans({"−": "-", "–": "-", "—": "-", "…": "...", "’": "'", "Δ": "change ", "→": ">"})
+MOST_LETTERS, MOST_LINES = 42, 2  # of a title
+PLAIN = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "…": "...", "’": "'", "Δ": "change ", "→": ">"}
+)
 PNG_SCALE = 2  # PNG pixels for each of SVG
 
 
@@ -43,9 +46,10 @@ class Depiction:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One molecule of a grid or a series, with lines of text below it."""
+    """One molecule of a grid or a series, with a title and lines of text below it."""
 
     depiction: Depiction
+    title: str = ""
     legend: Sequence[str] = ()
 
 
@@ -93,7 +97,9 @@ def grid(
     if not panels:
         raise ValueError("there is no molecule to draw")
     columns = min(columns, len(panels))
-    lines = max(len(panel.legend) for panel in panels)
+    titles = [_wrapped(panel.title) for panel in panels]
+    heads = max(map(len, titles))
+    lines = heads + max(len(panel.legend) for panel in panels)
     gap = ARROW if arrows and len(panels) > 1 else SPACE
     wide, high = PANEL[0], PANEL[1] + LINE * lines + SPACE
     rows = -(-len(panels) // columns)
@@ -104,7 +110,9 @@ def grid(
         left, top = gap + column * (wide + gap), SPACE + row * (high + SPACE)
         canvas.frame((left, top), (wide, high))
         canvas.molecule(panel.depiction, (left, top))
-        canvas.words(panel.legend, (left + SPACE, top + PANEL[1]))
+        text = top + PANEL[1]
+        canvas.words(titles[number], (left + SPACE, text), 13.0, INK)
+        canvas.words(panel.legend, (left + SPACE, text + LINE * heads), 12.0, GREY)
         if arrows and number:
             canvas.arrow((left - gap, top + PANEL[1] / 2), gap)
     return canvas.finished()
@@ -146,11 +154,13 @@ class _Canvas:
         )
         self._draw.SetOffset(0, 0)
 
-    def words(self, lines: Sequence[str], at: tuple[float, float]) -> None:
-        """Lines of text, the first of them the title."""
+    def words(
+        self, lines: Sequence[str], at: tuple[float, float], size: float, colour: Colour
+    ) -> None:
+        """Lines of text below each other."""
+        self._draw.SetFontSize(size * self._scale)
+        self._draw.SetColour(colour)
         for number, line in enumerate(lines):
-            self._draw.SetFontSize((13.0 if number == 0 else 12.0) * self._scale)
-            self._draw.SetColour(INK if number == 0 else GREY)
             where = self._point(at[0], at[1] + LINE * (number + 0.5))
             self._draw.DrawString(_drawable(line), where, 1, True)
 
@@ -179,7 +189,11 @@ class _Canvas:
         return text if isinstance(text, bytes) else text.encode()
 
 
+def _wrapped(title: str) -> list[str]:
+    """A title in as many lines as it may have; the rest of it is cut off."""
+    return textwrap.wrap(_drawable(title), MOST_LETTERS, max_lines=MOST_LINES, placeholder=" ...")
+
+
 def _drawable(line: str) -> str:
-    """A line in the characters that RDKit's font has, at most as long as a panel is wide."""
-    plain = line.translate(PLAIN).encode("ascii", "replace").decode()
-    return plain if len(plain) <= MOST_LETTERS else plain[: MOST_LETTERS - 3].rstrip() + "..."
+    """A line in the characters that RDKit's font has."""
+    return line.translate(PLAIN).encode("ascii", "replace").decode()
