@@ -30,7 +30,6 @@ FLAGS = (
     "--use-angle=swiftshader",  # WebGL without a graphics card
     "--enable-unsafe-swiftshader",
     "--force-device-scale-factor=2",
-    "--virtual-time-budget=3000",
 )
 
 

@@ -60,6 +60,8 @@ def _common(mol: Chem.Mol, other: Chem.Mol) -> dict[int, int]:
         return {}
     query = found.queryMol
     theirs = other.GetSubstructMatch(query)
+    if not theirs:  # a single atom, of which rdFMCS says less than it matched
+        return {}
     ways = mol.GetSubstructMatches(query, uniquify=False, maxMatches=MOST_MATCHES)
     pairs = [dict(zip(mine, theirs, strict=True)) for mine in ways]
     return max(pairs, key=lambda pair: _likeness(mol, other, pair), default={})

@@ -28,8 +28,8 @@ SIZE = (260, 200)  # pixels of a molecule alone
 PANEL = (290, 220)  # pixels of one in a row or grid, without its legend
 SPACE, ARROW, LINE = 12, 44, 19  # pixels between panels, of an arrow there, of a line of text
 LINE_WIDTH = 1.6  # of bonds, and of arrows
-BOND = 26.0  # pixels of a bond, where there is room
-MOST_LETTERS, MOST_LINES = 42, 2  # of a title
+BOND = 0.08  # of a panel's width is the longest that a bond is drawn
+MOST_LETTERS, MOST_LINES = 44, 2  # of a title
 PLAIN = str.maketrans(
     {"−": "-", "–": "-", "—": "-", "…": "...", "’": "'", "Δ": "change ", "→": ">"}
 )
@@ -126,7 +126,7 @@ class _Canvas:
         make = rdMolDraw2D.MolDraw2DCairo if kind == "png" else rdMolDraw2D.MolDraw2DSVG
         self._draw = make(*(round(length * self._scale) for length in (*size, *panel)))
         options = self._draw.drawOptions()
-        options.fixedBondLength = BOND * self._scale
+        options.fixedBondLength = BOND * panel[0] * self._scale
         options.bondLineWidth = LINE_WIDTH
         options.padding = 0.06
         options.minFontSize = 9 * self._scale

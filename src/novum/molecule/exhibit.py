@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from novum.errors import NovumError
 from novum.export import write_whole
 from novum.molecule.browser import screenshot
 from novum.molecule.compounds import Compound, best_first, compounds, seconds_of, series
@@ -27,6 +28,7 @@ from novum.report.facts import Facts
 from novum.report.words import duration, percent, quoted, score_text, table
 from novum.terminal import counted
 
+HEADING = "## The lead series"
 NOTHING = (
     "*No molecules:* this exhibit shows the last line of an editable `.smi` file, "
     "and no experiment has one."
@@ -82,22 +84,31 @@ class Molecules:
         found = compounds(material)
         if not found:
             return Exhibit(NOTHING)
-        poses = {
-            one.number: placed
-            for one in found
-            if one.mol is not None and (placed := pose(material.lab, one.smiles, one.affinities))
-        }
+        poses, trouble = _remembered(found, material.lab)
         shown = _Shown(material.facts, found, _drawn(found), poses)
         files = [*_drawings(shown, directory), *_lists(shown, directory)]
         pictured, pictures = _series(shown, directory)
         posed, pages = _poses(shown, material.lab, directory)
         text = "\n\n".join(
             part
-            for part in ("## The lead series", pictured, posed, _docking(material), _links(shown))
+            for part in (HEADING, pictured, posed, trouble, _docking(material), _links(shown))
             if part
         )
         appendix = "\n\n".join(part for part in (_table(shown), _refused(shown)) if part)
         return Exhibit(text, appendix, (*pictures, *pages, *files))
+
+
+def _remembered(found: Sequence[Compound], lab: Path) -> tuple[dict[int, str], str]:
+    """The poses by the numbers of their experiments, or else why there is none."""
+    poses: dict[int, str] = {}
+    try:
+        for one in found:
+            placed = pose(lab, one.smiles, one.affinities) if one.mol is not None else ""
+            if placed:
+                poses[one.number] = placed
+    except NovumError as error:
+        return {}, f"*No poses:* {quoted(str(error), 400)}"
+    return poses, ""
 
 
 def _drawn(found: Sequence[Compound]) -> dict[int, Depiction]:

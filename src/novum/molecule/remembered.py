@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from novum.errors import NovumError
+
 CACHE = Path(".novum", "cache", "oracles.db")  # in a lab's directory; `cache.py` writes it
 QUERY = "SELECT value, pose FROM answer WHERE molecule=? AND status='ok' AND length(pose) > 0"
 
@@ -15,14 +17,20 @@ def pose(lab: Path, smiles: str, affinities: Sequence[float] = ()) -> str:
 
     A molecule is docked with several seeds and scoring functions. It is the pose whose value is
     nearest to the best of the measured affinities; without any, that of the least value.
+
+    Raises:
+        NovumError: if the cache cannot be read.
     """
-    found = list(_answers(lab / CACHE, smiles))
+    try:
+        found = list(_answers(lab / CACHE, smiles))
+    except (sqlite3.Error, zlib.error, ValueError) as error:
+        raise NovumError(f"{lab / CACHE} cannot be read: {error}") from None
     if not found:
         return ""
-    wanted = min(affinities) if affinities else float("-inf")
-    if affinities:
-        return min(found, key=lambda one: abs(one[0] - wanted))[1]
-    return min(found, key=lambda one: one[0])[1]
+    if not affinities:
+        return min(found, key=lambda one: one[0])[1]
+    wanted = min(affinities)
+    return min(found, key=lambda one: abs(one[0] - wanted))[1]
 
 
 def _answers(path: Path, smiles: str) -> Iterator[tuple[float, str]]:
