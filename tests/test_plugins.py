@@ -45,3 +45,29 @@ def test_a_module_that_fails_when_it_is_imported_is_explained(text, tmp_path, mo
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="broken_researcher"):
         plugins.load("novum.researchers", "broken_researcher:X")
+
+
+def registered(directory, entry):
+    """A package in `directory` that registers an exhibit of an extra."""
+    about = directory / "their_package-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[novum.exhibits]\ntheirs = {entry}\n")
+
+
+def test_a_missing_extra_is_answered_with_how_to_get_it(tmp_path, monkeypatch):
+    registered(tmp_path, "their_module:Theirs [drawing]")
+    (tmp_path / "their_module.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        plugins.load("novum.exhibits", "theirs")
+    told = "exhibit `theirs`: it needs the package nowhere_to_be_found: "
+    assert str(caught.value) == told + "pip install 'their-package[drawing]'"
+
+
+def test_a_module_missing_without_an_extra_is_told_as_it_is(tmp_path, monkeypatch):
+    registered(tmp_path, "their_other_module:Theirs")
+    (tmp_path / "their_other_module.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="ModuleNotFoundError: No module named 'nowhere_to_be"):
+        plugins.load("novum.exhibits", "theirs")

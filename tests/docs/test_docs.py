@@ -3,6 +3,7 @@
 python tests/docs/test_docs.py --write      # renew the help texts in docs/cli.md
 """
 
+import os
 import re
 import shlex
 import sqlite3
@@ -316,6 +317,20 @@ def test_the_example_with_an_evaluator_works_and_so_does_the_researcher(make_lab
     path = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     words = ("--researcher", "rates:Rates", "--tag", "r", "--experiments", "1")
     assert "Set the rate to 0.2" in command("run", lab, *words, env=path)
+
+
+def test_the_example_of_an_exhibit_works(make_lab, tmp_path):
+    lab = make_lab("knob")
+    (tmp_path / "knobs.py").write_text(example_files("knobs/", "extending.md")["knobs.py"])
+    told = next(text for _, text in FENCE.findall(page("extending.md")) if "[report]" in text)
+    with (lab / "lab.toml").open("a") as file:
+        file.write(told)
+    me = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+    subprocess.run(["git", *me, "commit", "-q", "-a", "-m", "shown"], cwd=lab, check=True)
+    path = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCE.parent}"}
+    assert "knobs.txt" in command("run", lab, "--tag", "t", env=path)
+    report = (lab / "report" / "t" / "report.md").read_text()
+    assert "| 1 | 4 |\n| 2 | 7 |" in section(report, "## Knobs")
 
 
 def entry_point_groups() -> list[str]:

@@ -6,4 +6,14 @@ uses them, and nothing is imported here.
 
     scores.py      what an oracle is, and what it answers: a value, or a status with a reason
     molecules.py   SMILES, read with suspicion: what is no molecule, or none for a drug lab, is told
+    change.py      what is new in a molecule against another
+    drawing.py     molecules in the plane, with that marked: SVG and PNG
+    pocket.py      a receptor to look at: the pocket around ligands, contacts, the way to look
+    viewer.py      docked poses as a page that needs no network
+    browser.py     a page as a picture
+    compounds.py   the leads of a campaign, with what was found of them
+    remembered.py  poses from a lab's cache
+    site.py        where a lab docks
+    listing.py     CSV and SDF
+    exhibit.py     all of these in the report
 """

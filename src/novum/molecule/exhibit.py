@@ -244,7 +244,8 @@ def _docking(material: Material) -> str:
         return ""
     return (
         f"Docking took {duration(docking)} of {duration(wall)} of wall time: "
-        f"{percent(docking / wall)}."
+        f"{percent(docking / wall)}. "
+        "What came from the cache counts with the time that it once took."
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from rdkit import Chem
 
 from novum.molecule.drawing import depict, picture
-from novum.molecule.receptor import (
+from novum.molecule.pocket import (
     NEAR,
     Atom,
     Points,

@@ -8,7 +8,7 @@ import numpy as np
 from picture_cases import placed
 from rdkit import Chem
 
-from novum.molecule.receptor import contacts, label, pdb, pocket, positions, read_pdbqt, view
+from novum.molecule.pocket import contacts, label, pdb, pocket, positions, read_pdbqt, view
 
 PDBQT = """\
 REMARK  a piece of a protein
