@@ -168,9 +168,12 @@ def test_the_report_can_be_made_again_and_forgets_old_drawings(work: Work, tmp_p
     stale = tmp_path / "molecules" / "9999.svg"
     stale.parent.mkdir()
     stale.write_text("old")
+    own = stale.with_name("my notes.svg")
+    own.write_text("the person's")
     write_report(work.ledger, work.campaign, tmp_path)
     write_report(work.ledger, work.campaign, tmp_path)
     assert not stale.exists()
+    assert own.exists()
 
 
 def test_before_the_start_is_measured_there_is_nothing_to_show(tmp_path: Path) -> None:

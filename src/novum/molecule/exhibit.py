@@ -9,7 +9,6 @@ It writes beside the report:
     molecules/               a drawing of each
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +127,10 @@ def _drawn(found: Sequence[Compound]) -> dict[int, Depiction]:
 
 
 def _drawings(shown: _Shown, directory: Path) -> list[Path]:
-    """A drawing of each molecule in a folder of their own, made anew."""
+    """A drawing of each molecule in a folder; old ones go, and nothing else that lies there."""
     folder = directory / "molecules"
-    shutil.rmtree(folder, ignore_errors=True)
+    for old in folder.glob("[0-9][0-9][0-9][0-9].svg"):
+        old.unlink()
     for number, depiction in shown.drawn.items():
         write_whole(directory / _drawing(number), picture(depiction, "svg", SMALL))
     return [folder] if shown.drawn else []

@@ -111,6 +111,7 @@ function start() {
     chosen = data.poses.length - 1;
   }
   element("molecules").append(...data.poses.map(card));
+  element("molecules").children[chosen].scrollIntoView({ block: "nearest" });
   for (const id of ["pocket", "ribbon", "surface"]) { element(id).parentElement.hidden = !data.receptor; }
   element("box").parentElement.hidden = !data.box;
   element("beside").hidden = data.poses.length < 2;
