@@ -6,4 +6,7 @@ uses them, and nothing is imported here.
 
     scores.py      what an oracle is, and what it answers: a value, or a status with a reason
     molecules.py   SMILES, read with suspicion: what is no molecule, or none for a drug lab, is told
+    tables.py      tables of TOML, checked; unknown keys are errors
+    oracles.py     from `kind = "..."` to an oracle; answers as they come
+    cache.py       what oracles answered, remembered: nothing is paid for twice
 """
