@@ -46,9 +46,9 @@ class Answer:
         """An answer by the names of its fields; other numbers are kept as such."""
         known = {"index", "smiles", "value", "reason", "error", "status", "pose"}
         numbers = {
-            name: float(value)
+            name: number
             for name, value in record.items()
-            if name not in known and _is_number(value)
+            if name not in known and (number := _number(value)) is not None
         }
         return cls(
             index=record.get("index"),
@@ -166,10 +166,11 @@ def _score(smiles: str, answers: Sequence[Answer]) -> Score:
     status = _status(answer)
     if status is not Status.OK:
         return Score.without(smiles, status, one_line(answer.reason or f"it says: {status}"))
-    if not _is_number(answer.value) or not math.isfinite(answer.value):  # type: ignore[arg-type]
+    value = _number(answer.value)
+    if value is None or not math.isfinite(value):
         return Score.without(smiles, Status.FAILED, one_line(f"its value is {answer.value!r}"))
     pose = answer.pose if isinstance(answer.pose, str) else ""
-    return Score(smiles, float(answer.value), numbers=answer.numbers, pose=pose)  # type: ignore[arg-type]
+    return Score(smiles, value, numbers=answer.numbers, pose=pose)
 
 
 def _status(answer: Answer) -> Status:
@@ -180,5 +181,10 @@ def _status(answer: Answer) -> Status:
     return Status(word) if word in set(Status) else Status.FAILED
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, float | int):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

@@ -53,7 +53,7 @@ class CommandOracle:
         self._run = settings.run
         self._input = settings.input
         self._output = settings.output
-        self._batch = settings.batch
+        self.batch = settings.batch
         self._timeout = settings.timeout
         self._directory = directory
         self.name = settings.name
@@ -83,17 +83,16 @@ class CommandOracle:
 
     def score_each(self, molecules: Sequence[str]) -> Iterator[tuple[int, Score]]:
         """Positions and answers, batch by batch."""
-        return answered(self._ask, molecules, self._batch)
+        return answered(self._ask, molecules, self.batch)
 
     def _ask(self, molecules: Sequence[str]) -> list[Answer]:
         text = self._printed(_written(molecules, self._input))
+        read = _json_lines if self._output == "json" else _csv_rows
         try:
-            records = _json_lines(text) if self._output == "json" else _csv_rows(text)
+            return [Answer.of(record) for record in read(text)]
         except (ValueError, csv.Error) as error:
-            raise BatchError(
-                Status.UNAVAILABLE, f"what it prints cannot be read: {error}"
-            ) from None
-        return [Answer.of(record) for record in records]
+            reason = f"what it prints cannot be read: {error}"
+            raise BatchError(Status.UNAVAILABLE, reason) from None
 
     def _printed(self, given: str) -> str:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as complaints:

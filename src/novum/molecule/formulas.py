@@ -49,7 +49,7 @@ PROPERTIES: dict[str, Property] = {
     "hbd": Property(Lipinski.NumHDonors, "donors of hydrogen bonds", "low"),
     "heavy_atoms": Property(Lipinski.HeavyAtomCount, "atoms without hydrogens", "low"),
     "logp": Property(Crippen.MolLogP, "octanol-water log P (Wildman and Crippen 1999)", "low"),
-    "molar_refractivity": Property(Crippen.MolMR, "likewise", "low"),
+    "molar_refractivity": Property(Crippen.MolMR, "volume and polarisability (likewise)", "low"),
     "mw": Property(Descriptors.MolWt, "molecular weight, g/mol", "low"),
     "qed": Property(QED.qed, "drug-likeness, 0 to 1 (Bickerton et al. 2012)", "high"),
     "rings": Property(rdMolDescriptors.CalcNumRings, "rings", "low"),
@@ -57,7 +57,7 @@ PROPERTIES: dict[str, Property] = {
     "rotatable_bonds": Property(
         rdMolDescriptors.CalcNumRotatableBonds, "bonds that turn (RDKit's strict count)", "low"
     ),
-    "sa_score": Property(sa_score, "synthetic accessibility, 1 to 10 (Ertl 2009)", "low"),
+    "sa": Property(sa_score, "synthetic accessibility, 1 to 10 (Ertl 2009)", "low"),
     "stereocentres": Property(
         rdMolDescriptors.CalcNumAtomStereoCenters, "centres, set or not", "low"
     ),
