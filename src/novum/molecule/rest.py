@@ -78,9 +78,10 @@ class RestOracle:
         self.name = settings.name
         self.version = settings.version
         self.better = settings.better
-        told = settings.model_dump(
-            include={"url", "method", "params", "body", "each", "answers", "value", "index"}
-        )
+        # Headers are left out: a secret may be written there, and settings are remembered.
+        asked = {"url", "method", "params", "body", "each"}
+        read = {"answers", "value", "index", "smiles", "error"}
+        told = settings.model_dump(include=asked | read)
         self.settings: Mapping[str, Setting] = {
             key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
             for key, value in told.items()
