@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rdkit import Chem
 
+from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.scores import Score, Status
 
 # Ten different molecules, canonical.
@@ -30,7 +31,13 @@ class Counting:
 
     def score(self, molecules):
         self.calls += molecules
-        return [self.one(smiles) for smiles in molecules]
+        return [self.answer(smiles) for smiles in molecules]
+
+    def answer(self, smiles):
+        try:
+            return self.one(read(smiles).smiles)
+        except MoleculeError as error:
+            return Score.without(smiles, error.status, error.reason)
 
     def one(self, smiles):
         return Score(smiles, float(len(smiles)), numbers={"carbons": float(smiles.count("C"))})
@@ -52,7 +59,7 @@ class Noting(Counting):
             time.sleep(0.03)
             with self.path.open("a") as file:
                 file.write(f"{smiles}\n")
-            yield position, self.one(smiles)
+            yield position, self.answer(smiles)
 
 
 class Deadly(Counting):

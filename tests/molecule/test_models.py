@@ -151,20 +151,12 @@ def test_a_value_that_is_not_finite_is_a_failure(models, tmp_path):
     assert score.status is Status.FAILED and "nan" in score.reason
 
 
-def test_a_model_of_another_version_is_not_trusted(models, tmp_path):
+def test_a_model_of_another_version_is_not_trusted(models, tmp_path, monkeypatch):
     ridge = joblib.load(models / "ridge.joblib")
-    state = ridge.__getstate__
-    type(ridge).__getstate__, before = (
-        lambda self: {**state(), "_sklearn_version": "1.0"},
-        type(ridge).__dict__.get("__getstate__"),
-    )
-    try:
+    state = {**ridge.__getstate__(), "_sklearn_version": "1.0"}
+    with monkeypatch.context() as patch:
+        patch.setattr(Ridge, "__getstate__", lambda _: state, raising=False)
         joblib.dump(ridge, tmp_path / "old.joblib")
-    finally:
-        if before is None:
-            del type(ridge).__getstate__
-        else:
-            type(ridge).__getstate__ = before
     with pytest.raises(UsageError, match=r"made with scikit-learn 1\.0, .*train it anew"):
         make(tmp_path, "old.joblib")
 

@@ -78,7 +78,7 @@ def _table(best: list[dict[str, Any]]) -> list[str]:
             str(one["rank"]),
             _cut(one["name"] or f"#{one['number']}"),
             figure(one["value"]),
-            *(f"{one[name]:.0f}" if name in WHOLE else f"{one[name]:.2f}" for name in SHOWN),
+            *(_shown(one.get(name), 0 if name in WHOLE else 2) for name in SHOWN),
             one["smiles"],
         ]
         for one in best
@@ -95,8 +95,15 @@ def _table(best: list[dict[str, Any]]) -> list[str]:
 
 
 def _properties(smiles: str) -> dict[str, float]:
+    """What is shown beside a value; nothing of what an oracle takes, and RDKit does not."""
     mol = Chem.MolFromSmiles(smiles)
+    if mol is None:
+        return {}
     return {name: round(float(PROPERTIES[name].formula(mol)), 3) for name in SHOWN}
+
+
+def _shown(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
 
 
 def _cut(name: str) -> str:

@@ -46,9 +46,9 @@ class _Ready:
 @dataclass(frozen=True, slots=True)
 class _Answers:
     scores: list[tuple[int, Score]]
-    are_all: bool = False  # of what it was given; then how many were
-    found: int = 0
-    asked: int = 0
+    are_all: bool  # of what it was given
+    found: int  # since the message before
+    asked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.pipe.close()
-        end = time.monotonic() + (LEAVE if all(not w.molecules for w in self._workers) else 0)
+        end = time.monotonic() + (0 if any(worker.due for worker in self._workers) else LEAVE)
         for worker in self._workers:
             worker.process.join(max(0.0, end - time.monotonic()))
             _end(worker.process)
@@ -165,8 +165,11 @@ class Pool:
         elif isinstance(message, _Answers):
             answers = [(worker.molecules[position], score) for position, score in message.scores]
             worker.due.difference_update(position for position, _ in message.scores)
+            self.found += message.found
+            self.asked += message.asked
             if message.are_all:
-                self._note_end(worker, message)
+                self._each = (time.monotonic() - worker.started) / len(worker.molecules)
+                worker.molecules = ()
             yield from answers
         elif isinstance(message, _Raised):
             yield from self._unanswered(worker, message.reason)
@@ -176,12 +179,6 @@ class Pool:
                 if message.exit_status == 2
                 else NovumError(message.message)
             )
-
-    def _note_end(self, worker: _Worker, message: _Answers) -> None:
-        self.found += message.found
-        self.asked += message.asked
-        self._each = (time.monotonic() - worker.started) / len(worker.molecules)
-        worker.molecules = ()
 
     def _after_death(self, worker: _Worker) -> Iterator[tuple[str, Score]]:
         worker.process.join(LEAVE)
@@ -225,20 +222,25 @@ def work(job: Job, pipe: Connection) -> None:
 
 
 def _serve(oracle: Remembered, molecules: Sequence[str], pipe: Connection) -> None:
-    before = oracle.found, oracle.asked
     waiting: list[tuple[int, Score]] = []
-    sent = time.monotonic()
+    sent, found, asked = time.monotonic(), oracle.found, oracle.asked
+
+    def tell(*, are_all: bool = False) -> None:
+        nonlocal sent, found, asked
+        pipe.send(_Answers(waiting, are_all, oracle.found - found, oracle.asked - asked))
+        waiting.clear()
+        sent, found, asked = time.monotonic(), oracle.found, oracle.asked
+
     answers = oracle.score_each(molecules)
     while (answer := _next(answers)) is not None:
         if isinstance(answer, _Raised):
-            pipe.send(_Answers(waiting))
+            tell()
             pipe.send(answer)
             return
         waiting.append(answer)
         if time.monotonic() - sent > FLUSH:
-            pipe.send(_Answers(waiting))
-            waiting, sent = [], time.monotonic()
-    pipe.send(_Answers(waiting, True, oracle.found - before[0], oracle.asked - before[1]))
+            tell()
+    tell(are_all=True)
 
 
 def _next(answers: Iterator[tuple[int, Score]]) -> tuple[int, Score] | _Raised | None:
