@@ -6,6 +6,7 @@
     │   └── PatchError         a change that does not apply or is not allowed
     ├── RepoError              git refused, or a ref moved under us
     ├── LedgerError            the ledger cannot be read or written
+    ├── CacheError             the cache of oracles' answers cannot be read or written
     ├── ResearcherError        who proposes cannot go on: the campaign pauses
     ├── SandboxError           a command could not be started (not: it failed)
     └── CampaignError          the campaign cannot go on, for example: the baseline crashes
@@ -40,6 +41,10 @@ class RepoError(NovumError):
 
 class LedgerError(NovumError):
     """The ledger cannot be read or written."""
+
+
+class CacheError(NovumError):
+    """The cache of what oracles answered cannot be read or written."""
 
 
 class SandboxError(NovumError):

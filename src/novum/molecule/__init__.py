@@ -16,4 +16,12 @@ uses them, and nothing is imported here.
     site.py        where a lab docks
     listing.py     CSV and SDF
     exhibit.py     all of these in the report
+    tables.py      tables of TOML, checked; unknown keys are errors
+    oracles.py     from `kind = "..."` to an oracle; answers as they come
+    cache.py       what oracles answered, remembered: nothing is paid for twice
+    formulas.py    oracles that RDKit computes; models.py, command.py, rest.py: the user's own
+    batches.py     answers of programs and services, matched to the molecules that were asked for
+    library.py     files of molecules, read one after another
+    workers.py     processes that score; one that dies takes nothing with it
+    streaming.py   a library, scored: `novum score`; sheets.py: its files, summary.py: its words
 """

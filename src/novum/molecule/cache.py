@@ -1,0 +1,282 @@
+"""Answers of oracles, remembered: no answer is paid for twice.
+
+One SQLite file, which several processes may use at once and any of them may be killed with: an
+answer is in it wholly or not at all. (After a power cut the last few may be missing.) The key is
+the canonical molecule and everything that changes its value: the oracle's name, version, settings.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from novum.errors import CacheError
+from novum.molecule.molecules import MoleculeError, canonical
+from novum.molecule.oracles import each_answer
+from novum.molecule.scores import Oracle, Score, Setting, Status
+from novum.terminal import storable
+
+MARK = 0x4E764F72  # SQLite's application_id of these files: "NvOr"
+VERSION = 1
+PATIENCE = 60.0  # seconds to wait for another process that is writing
+MOST = 500  # molecules that one query looks up
+SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS question (
+    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL, version TEXT NOT NULL, settings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS answer (
+    question INTEGER NOT NULL, molecule TEXT NOT NULL,
+    smiles TEXT NOT NULL, value REAL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    numbers TEXT NOT NULL, pose BLOB NOT NULL, seconds REAL NOT NULL,
+    time REAL NOT NULL, proof INTEGER NOT NULL,
+    UNIQUE (question, molecule));
+PRAGMA application_id={MARK};
+PRAGMA user_version={VERSION};
+COMMIT;
+"""
+Row = tuple[str, float | None, str, str, str, bytes, float]  # smiles ... seconds, as stored
+
+
+def digest(name: str, version: str, settings: Mapping[str, Setting]) -> str:
+    """One name for all that changes a value; the order of the settings does not.
+
+    Raises:
+        ValueError: for a setting that is not finite.
+    """
+    text = json.dumps([name, version, dict(settings)], sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Cache:
+    """A file of answers. It is made if there is none; its directory must be there.
+
+    Raises:
+        CacheError: if it is damaged, something else, of a newer Novum, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mutex = threading.RLock()
+        self._questions: dict[str, int] = {}
+        with self._explained():
+            self._db = sqlite3.connect(
+                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._explained():
+                self._open()
+        except CacheError:
+            self._db.close()
+            raise
+
+    def answers(self, oracle: Oracle, molecules: Iterable[str]) -> dict[str, Score]:
+        """What is remembered of some molecules, by the names that they were kept under."""
+        question, wanted = self._question(oracle), list(molecules)
+        found: dict[str, Score] = {}
+        with self._mutex, self._explained():
+            for start in range(0, len(wanted), MOST):
+                names = wanted[start : start + MOST]
+                rows = self._db.execute(
+                    "SELECT molecule, smiles, value, status, reason, numbers, pose, seconds, proof"
+                    f" FROM answer WHERE question=? AND molecule IN ({','.join('?' * len(names))})",
+                    (question, *names),
+                )
+                found |= {row[0]: self._read(row[0], row[1:-1], row[-1]) for row in rows}
+        return found
+
+    def keep(self, oracle: Oracle, answers: Iterable[tuple[str, Score]]) -> None:
+        """Remember answers, by the names of their molecules, all in one transaction.
+
+        Those that asking again may change are left out; one that is there already stays.
+        """
+        question, now = self._question(oracle), time.time()
+        rows = [
+            (question, name, *row, now, _proof(name, row))
+            for name, score in answers
+            if score.status.lasting
+            for row in (_stored(score),)
+        ]
+        with self._mutex, self._explained(), self._transaction():
+            marks = ",".join("?" * 11)
+            self._db.executemany(f"INSERT OR IGNORE INTO answer VALUES ({marks})", rows)
+
+    def __len__(self) -> int:
+        with self._mutex, self._explained():
+            return int(self._db.execute("SELECT count(*) FROM answer").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _open(self) -> None:
+        header = self._db.execute("PRAGMA application_id").fetchone()[0]
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        is_empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if header != MARK and not is_empty:
+            raise CacheError(
+                f"{self.path} is a database of something else; name another file for the cache"
+            )
+        if version > VERSION:
+            raise CacheError(
+                f"{self.path} was written by a newer Novum; upgrade: pip install --upgrade novum"
+            )
+        _patiently(self._db, "PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        if is_empty:
+            _patiently(self._db, SCHEMA)
+        with self._transaction():  # else it is read-only, and answers would be lost later
+            pass
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _question(self, oracle: Oracle) -> int:
+        key = digest(oracle.name, oracle.version, oracle.settings)
+        if key not in self._questions:
+            settings = json.dumps(dict(oracle.settings), sort_keys=True)
+            with self._mutex, self._explained(), self._transaction():
+                self._db.execute(
+                    "INSERT OR IGNORE INTO question (digest, name, version, settings)"
+                    " VALUES (?,?,?,?)",
+                    (key, oracle.name, oracle.version, settings),
+                )
+                query = "SELECT id FROM question WHERE digest=?"
+                self._questions[key] = int(self._db.execute(query, (key,)).fetchone()[0])
+        return self._questions[key]
+
+    def _read(self, name: str, row: Row, proof: int) -> Score:
+        if _proof(name, row) != proof:
+            raise CacheError(self._damaged(f"the answer for {name} is not what was written"))
+        smiles, value, status, reason, numbers, pose, seconds = row
+        return Score(
+            smiles,
+            value,
+            Status(status),
+            reason,
+            json.loads(numbers),
+            zlib.decompress(pose).decode() if pose else "",
+            seconds,
+        )
+
+    def _damaged(self, how: str) -> str:
+        return f"{self.path} is damaged ({how}); move it away, then answers are asked for anew"
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise CacheError(f"the disk is full: {self.path} could not be written") from None
+            raise CacheError(
+                f"the cache {self.path} cannot be used: {error}; "
+                "make it and its directory writable, or name another file"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise CacheError(self._damaged(str(error))) from None
+
+
+class Remembered:
+    """An oracle that asks another one only for what is not in a cache, and keeps what it answers.
+
+    A molecule that occurs several times in a batch, however written, is asked for once.
+    """
+
+    def __init__(self, oracle: Oracle, cache: Cache) -> None:
+        self.oracle = oracle
+        self.cache = cache
+        self.name = oracle.name
+        self.version = oracle.version
+        self.settings = oracle.settings
+        self.better = oracle.better
+        self.found = 0  # molecules whose answer was there already
+        self.asked = 0  # molecules that the oracle was asked for
+
+    def score(self, molecules: Sequence[str]) -> list[Score]:
+        """One answer for each SMILES, in their order."""
+        answers = dict(self.score_each(molecules))
+        return [answers[position] for position in range(len(molecules))]
+
+    def score_each(self, molecules: Sequence[str]) -> Iterator[tuple[int, Score]]:
+        """Positions and answers as they come: first what is remembered.
+
+        Raises:
+            CacheError: if the cache cannot be read or written.
+        """
+        given = enumerate(molecules)
+        places = _places((storable(text.strip()), position) for position, text in given)
+        # What is already written canonically is found without being parsed.
+        missing: dict[str, list[int]] = yield from self._known(places)
+        renamed = [(_name(text), position) for text in missing for position in missing[text]]
+        due = yield from self._known(_places(renamed))
+        names = list(due)
+        self.asked += len(names)
+        for asked, score in each_answer(self.oracle, names):
+            self.cache.keep(self.oracle, [(names[asked], score)])
+            yield from ((position, score) for position in due[names[asked]])
+
+    def _known(
+        self, places: Mapping[str, list[int]]
+    ) -> Generator[tuple[int, Score], None, dict[str, list[int]]]:
+        answers = self.cache.answers(self.oracle, places)
+        for name, score in answers.items():
+            self.found += len(places[name])
+            yield from ((position, score) for position in places[name])
+        return {name: found for name, found in places.items() if name not in answers}
+
+
+def _places(named: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for name, position in named:
+        places.setdefault(name, []).append(position)
+    return places
+
+
+def _name(text: str) -> str:
+    """The canonical SMILES; what cannot be read as a molecule of ours is known by its text."""
+    try:
+        return canonical(text)
+    except MoleculeError:
+        return text
+
+
+def _stored(score: Score) -> Row:
+    pose = zlib.compress(storable(score.pose).encode()) if score.pose else b""
+    numbers = json.dumps(dict(score.numbers))
+    smiles, reason = storable(score.smiles), storable(score.reason)
+    return smiles, score.value, score.status.value, reason, numbers, pose, score.seconds
+
+
+def _proof(name: str, row: Row) -> int:
+    """A checksum: SQLite has none, and a value that changed on the disk must not be believed."""
+    smiles, value, status, reason, numbers, pose, seconds = row
+    texts = "\0".join((name, smiles, status, reason, numbers))
+    amounts = struct.pack("<?dd", value is None, value or 0.0, seconds)
+    return zlib.crc32(pose, zlib.crc32(amounts + texts.encode()))
+
+
+def _patiently(db: sqlite3.Connection, script: str) -> None:
+    """Run what SQLite may refuse at once, without its own patience, while another process opens."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.executescript(script)
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)

@@ -1,0 +1,63 @@
+"""Tables of TOML, read and checked: an error names the key, and says what is wrong there."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from novum.errors import UsageError
+
+
+class Table(BaseModel):
+    """A table whose unknown keys are errors. Subclasses are what `checked` reads into."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def checked(model: type[T], table: Mapping[str, Any]) -> T:
+    """The table as an object of `model`; a key `kind` that the model does not know is left out.
+
+    Raises:
+        UsageError: naming the first key that is not sound.
+    """
+    known = model.model_fields
+    given = {key: value for key, value in table.items() if key != "kind" or key in known}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise UsageError(_first_error(model, error)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Raises:
+        UsageError: if it cannot be read, naming the file.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+
+
+def _first_error(model: type[BaseModel], error: ValidationError) -> str:
+    found = error.errors()
+    # A key that is misspelt is also missing; what is written there says more.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key `{key}`; known here: {', '.join(model.model_fields)}"
+    if first["type"] == "missing":
+        return f"`{key}` is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    shown = repr(first["input"])
+    return f"`{key}` = {shown if len(shown) <= 60 else shown[:57] + '...'}: {message}"
