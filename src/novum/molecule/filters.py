@@ -6,7 +6,7 @@ reactive groups), novelty, and the size against the docking box. Nothing is dock
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,7 +15,7 @@ from rdkit import Chem
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from novum.errors import LabError
-from novum.molecule.identity import Known, read_known
+from novum.molecule.identity import Known, identities, read_known
 from novum.molecule.molecules import Molecule
 from novum.molecule.properties import PROPERTIES, extended_length
 
@@ -41,6 +41,7 @@ class _Range(_Table):
 class _Alerts(_Table):
     catalogs: tuple[Catalog, ...] = ()
     allow: tuple[str, ...] = ()  # names of alerts that are no reason to refuse
+    allow_start: bool = True  # nor are those that the campaign's first lead raises
 
 
 class _Novelty(_Table):
@@ -54,9 +55,9 @@ class _Size(_Table):
 
 
 class _File(_Table):
-    range: dict[str, _Range] = {}  # noqa: RUF012  pydantic copies defaults
+    range: dict[str, _Range] = {}
     alerts: _Alerts = _Alerts()
-    reactive: dict[str, str] = {}  # noqa: RUF012
+    reactive: dict[str, str] = {}
     novelty: _Novelty = _Novelty()
     size: _Size = _Size()
 
@@ -75,9 +76,16 @@ class Filters:
     ranges: Mapping[str, tuple[float | None, float | None]]
     catalog: FilterCatalog
     allow: frozenset[str]
+    allow_start: bool
     reactive: Mapping[str, Chem.Mol]
     known: Known
     fits_box: bool
+    exempt: frozenset[str] = frozenset()  # what the start is, see `novum.molecule.identity`
+
+    def from_start(self, start: Molecule) -> Self:
+        """The filters of a campaign that begins with this lead, which itself is never refused."""
+        raised = {name for name, _ in self._alerts(start)} if self.allow_start else set()
+        return replace(self, allow=self.allow | raised, exempt=identities(start.mol))
 
     def refusal(self, molecule: Molecule, box: Box | None = None) -> str:
         """Why a molecule is not wanted, the first reason in a sentence; empty if it is.
@@ -88,10 +96,13 @@ class Filters:
 
     def refusals(self, molecule: Molecule, box: Box | None = None) -> Iterator[str]:
         """All reasons, one sentence each, the cheap looks first."""
+        if self.exempt and self.exempt & identities(molecule.mol):
+            return
         yield from self._out_of_range(molecule)
         if box is not None and self.fits_box:
             yield from _too_long(molecule, box)
-        yield from self._alerts(molecule)
+        for _, sentence in self._alerts(molecule):
+            yield sentence
         if told := self.known.refusal(molecule):
             yield told
 
@@ -104,14 +115,15 @@ class Filters:
             if low is not None and value < low:
                 yield f"{what} is {value:.4g}; at least {low:g} is wanted"
 
-    def _alerts(self, molecule: Molecule) -> Iterator[str]:
+    def _alerts(self, molecule: Molecule) -> Iterator[tuple[str, str]]:
+        """The names of the alerts that a molecule raises, and what is said of each."""
         for name, pattern in self.reactive.items():
             if name not in self.allow and molecule.mol.HasSubstructMatch(pattern):
-                yield f"it has a group that is not wanted: {name}"
+                yield name, f"it has a group that is not wanted: {name}"
         for entry in self.catalog.GetMatches(molecule.mol):
             name = _alert(entry.GetDescription())
             if name not in self.allow:
-                yield f"it raises the alert {name} of {entry.GetProp('FilterSet')}"
+                yield name, f"it raises the alert {name} of {entry.GetProp('FilterSet')}"
 
 
 def read_filters(path: Path) -> Filters:
@@ -134,6 +146,7 @@ def read_filters(path: Path) -> Filters:
         ranges={name: (one.min, one.max) for name, one in table.range.items()},
         catalog=_catalog(table.alerts.catalogs),
         allow=frozenset(table.alerts.allow),
+        allow_start=table.alerts.allow_start,
         reactive={name: _pattern(path, name, text) for name, text in table.reactive.items()},
         known=read_known(
             path.parent / novelty.known if novelty.known else None,

@@ -44,7 +44,7 @@ def similarity(one: Chem.Mol, other: Chem.Mol) -> float:
 
 def same_compound(mol: Chem.Mol) -> str:
     """A key that tautomers and protonation states of one compound share, stereoisomers not."""
-    return Chem.MolToInchiKey(mol) or Chem.MolToSmiles(mol)
+    return str(Chem.MolToInchiKey(mol) or Chem.MolToSmiles(mol))
 
 
 @dataclass(frozen=True, slots=True)
