@@ -8,12 +8,12 @@
     [objective]                 # what the metric is made of
 """
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from novum.errors import LabError, UsageError
 from novum.molecule.cache import Cache, Remembered
 from novum.molecule.filters import Box, read_filters
 from novum.molecule.lead import Entry, SeriesError, read_series
@@ -22,7 +22,6 @@ from novum.molecule.oracles import oracle_from
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Oracle, Score, Status
 from novum.molecule.tables import Table, checked, read_toml
-from novum.errors import LabError, UsageError
 
 SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
 TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds
@@ -145,8 +144,7 @@ def _asked(oracle: Oracle, molecule: Molecule, cache: Path | None) -> Score:
 def _numbers(objective: Objective, molecule: Molecule, score: Score) -> dict[str, float]:
     assert score.value is not None  # its status is `ok`
     told = {name: float(PROPERTIES[name][1](molecule.mol)) for name in TOLD}
-    numbers: Mapping[str, float] = {**told, "value": score.value, **score.numbers}
-    worth = score.value
-    if objective.kind == "docking_qed":
-        worth += objective.penalty * (1 - told["qed"])
-    return {objective.kind: worth, **numbers}
+    if objective.kind == "value":
+        return {"value": score.value, **told, **score.numbers}
+    worth = score.value + objective.penalty * (1 - told["qed"])
+    return {"docking_qed": worth, "affinity": score.value, **told, **score.numbers}

@@ -66,7 +66,9 @@ class Medchem:
         path = series_of(briefing.lab)
         text = briefing.files.get(path, "")
         lead = _lead(path, text)
-        filters = self._filters and self._filters.from_start(_lead(path, briefing.start.get(path, text)))
+        filters = self._filters and self._filters.from_start(
+            _lead(path, briefing.start.get(path, text))
+        )
         past = _Past(briefing, path, self._transformations)
         for product in past.ordered(products(lead, self._transformations)):
             if product.transformation.try_refused or not product.refusal(filters):
