@@ -8,9 +8,11 @@
     [objective]                 # what the metric is made of
 """
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from novum.errors import LabError, UsageError
@@ -48,7 +50,7 @@ class OracleFile(Table):
 
     seeded: bool = False
     oracle: dict[str, Any]
-    holdout: dict[str, Any] = {}
+    holdout: Mapping[str, Any] = MappingProxyType({})
     objective: Objective = Objective()
 
 
@@ -91,7 +93,7 @@ def box_of(oracle: Oracle) -> Box | None:
 def _oracle(table: OracleFile, trial: Trial) -> Oracle:
     asked = dict(table.oracle)
     if trial.split == "holdout":
-        asked |= table.holdout
+        asked |= dict(table.holdout)
     if table.seeded:
         asked["seed"] = trial.seed
     try:

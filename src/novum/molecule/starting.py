@@ -1,4 +1,4 @@
-"""A molecule lab for another target or another lead: which of its files `novum new` changes, and how.
+"""A molecule lab for another target or lead: which of its files `novum new` changes, and how.
 
 Whatever a lab needs is copied into it, so that it is complete: a receptor of the person's own is
 prepared once, here, and lies in the lab as PDBQT.
@@ -16,6 +16,7 @@ from novum.molecule.receptors import own_target
 from novum.molecule.targets import dockstring_target
 
 ORACLE, SERIES, RECEPTOR = "oracle.toml", "lead.smi", "receptor.pdbqt"
+HEAD = "# The lead series: `SMILES name  # reason`, one molecule a line; the last is the lead.\n"
 SHIPPED = "PARP1"  # the target that the shipped lead is a lead for
 LEADS = {  # small ones, with room to grow, for some of DOCKSTRING's targets
     "CDK2": (
@@ -28,7 +29,7 @@ LEADS = {  # small ones, with room to grow, for some of DOCKSTRING's targets
     ),
     "EGFR": (
         "c1ccc(Nc2ncnc3ccccc23)cc1",
-        "4-anilinoquinazoline, the core of gefitinib and erlotinib: Fry et al. 1994, Science 265, 1093",
+        "4-anilinoquinazoline, the core of gefitinib: Fry et al. 1994, Science 265, 1093",
     ),
     "HSP90AA1": (
         "CC(C)c1cc(C(=O)N2Cc3ccccc3C2)c(O)cc1O",
@@ -69,7 +70,7 @@ def start(wish: Wish, oracle: str) -> Start:
     files, notes = {}, []
     name = wish.target or SHIPPED
     if wish.receptor is not None:
-        target = own_target(wish.receptor, **_ligand(wish, wish.receptor))
+        target = own_target(wish.receptor, ligand=_ligand(wish.ligand))
         name = target.name
         files[RECEPTOR] = target.receptor
         box = f"center = {_numbers(target.center)}\nsize = {_numbers(target.size)}"
@@ -85,16 +86,17 @@ def start(wish: Wish, oracle: str) -> Start:
         files[SERIES] = _series(read(smiles), history)
     elif name != SHIPPED:
         notes.append(
-            f"{SERIES} holds the shipped lead, which is one for {SHIPPED}; --lead gives yours"
+            f"{SERIES} holds a lead for {SHIPPED}, the shipped one; --lead SMILES gives yours"
         )
     return Start(files, tuple(notes))
 
 
-def _ligand(wish: Wish, receptor: Path) -> dict[str, str | Path]:
-    if not wish.ligand:
+def _ligand(named: str) -> str | Path:
+    """A file, or the name of a residue."""
+    if not named:
         raise UsageError("--receptor needs --ligand: a file, or a residue's name in the receptor's")
-    path = Path(wish.ligand).expanduser()
-    return {"ligand": path if path.suffix or path.exists() else wish.ligand}
+    path = Path(named).expanduser()
+    return path if path.suffix or path.exists() else named
 
 
 def _lead(smiles: str) -> Molecule:
@@ -105,8 +107,7 @@ def _lead(smiles: str) -> Molecule:
 
 
 def _series(lead: Molecule, reason: str) -> str:
-    head = "# The lead series: `SMILES name  # reason`, one molecule a line; the last one is the lead.\n"
-    return appended(head, lead.smiles, "start", reason)
+    return appended(HEAD, lead.smiles, "start", reason)
 
 
 def _with(oracle: str, lines: str) -> str:
