@@ -15,7 +15,7 @@ from novum.cli.arguments import (
 from novum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from novum.audit import Finding
 
@@ -25,12 +25,42 @@ if TYPE_CHECKING:
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--dial", metavar="NAME=NUMBER", help="Set the lab's dial, such as depth=4.")
 @click.option("--corpus", help="A directory of text or parquet, or a corpus the lab knows.")
-def new(template: str, directory: Path, dial: str | None, corpus: str | None) -> None:
+@click.option("--target", metavar="NAME", help="Dock into this target of DOCKSTRING's, as DRD2.")
+@click.option("--lead", metavar="SMILES", help="The molecule to begin with.")
+@click.option("--receptor", type=click.Path(path_type=Path), help="Or a PDB or PDBQT file.")
+@click.option("--ligand", help="Where in it: a file, or a residue of the receptor's.")
+def new(
+    template: str,
+    directory: Path,
+    dial: str | None,
+    corpus: str | None,
+    **wishes: Any,  # noqa: ANN401
+) -> None:
     """Copy the lab TEMPLATE into a new git repository."""
     from novum import labs
 
-    labs.create(template, directory, dial=dial, corpus=corpus)
+    files, notes = _chemistry(template, {k: value for k, value in wishes.items() if value})
+    labs.create(template, directory, dial=dial, corpus=corpus, files=files)
+    for note in notes:
+        click.echo(note)
     click.echo(f"made {directory}: read {directory}/README.md, then: novum run {directory}")
+
+
+def _chemistry(template: str, wishes: dict[str, Any]) -> "tuple[Mapping[str, str], Iterable[str]]":
+    """The files of a lab of molecules that are to be other ones, and words about them."""
+    if not wishes:
+        return {}, ()
+    from novum import labs
+
+    oracle = labs.text_of(template, "oracle.toml")
+    if template in labs.templates() and not oracle:
+        raise UsageError(f"--{next(iter(wishes))} is for labs of molecules, such as molecule")
+    try:
+        from novum.molecule.starting import Wish, start
+    except ImportError as error:
+        raise UsageError(f"{error.name} is missing: pip install 'novum[molecule]'") from None
+    started = start(Wish(**wishes), oracle)
+    return started.files, started.notes
 
 
 @click.command()

@@ -6,9 +6,11 @@ A lab's programs are data here: copied, never imported.
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 
 from novum import skill
 from novum.errors import NovumError, UsageError
@@ -24,10 +26,21 @@ def templates() -> list[str]:
     return sorted(item.name for item in folder.iterdir() if (item / "lab.toml").is_file())
 
 
+def text_of(template: str, name: str) -> str:
+    """The text of a file of a lab's; empty if there is no such file, or no such lab."""
+    file = resources.files("novum") / "labs" / template / name
+    return file.read_text(encoding="utf-8") if template in templates() and file.is_file() else ""
+
+
 def create(
-    template: str, directory: Path, *, dial: str | None = None, corpus: str | None = None
+    template: str,
+    directory: Path,
+    *,
+    dial: str | None = None,
+    corpus: str | None = None,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Copy a lab into a new git repository, with one commit.
+    """Copy a lab into a new git repository, with one commit; `files` replace or join its own.
 
     Raises:
         UsageError: if the template, the directory, the dial or the corpus is not right.
@@ -43,7 +56,8 @@ def create(
     if corpus is not None:
         text = _with_corpus(text, corpus)
     _copy(source, directory)
-    (directory / "lab.toml").write_text(text, encoding="utf-8")
+    for name, content in {"lab.toml": text, **files}.items():
+        (directory / name).write_text(content, encoding="utf-8")
     skill.install(directory)
     _commit(directory, template)
 

@@ -1,0 +1,152 @@
+"""What a molecule lab's evaluator does: read the lead, refuse it or score it, tell the numbers.
+
+`oracle.toml` says what scores:
+
+    seeded = true               # the oracle's key `seed` is the trial's own seed
+    [oracle]                    # as `novum.molecule.oracles` reads it
+    [holdout]                   # what is different in it when a claim is confirmed
+    [objective]                 # what the metric is made of
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from novum.errors import LabError, UsageError
+from novum.molecule.cache import Cache, Remembered
+from novum.molecule.filters import Box, read_filters
+from novum.molecule.lead import Entry, SeriesError, read_series
+from novum.molecule.molecules import Molecule, MoleculeError, read
+from novum.molecule.oracles import oracle_from
+from novum.molecule.properties import PROPERTIES
+from novum.molecule.scores import Oracle, Score, Status
+from novum.molecule.tables import Table, checked, read_toml
+
+SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
+TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds
+LATER = {Status.PENDING, Status.UNAVAILABLE}
+
+
+class RefusedError(Exception):
+    """The molecule has no score, and that is its own fault. One line."""
+
+
+class NoAnswerYetError(Exception):
+    """The oracle cannot answer now, which is not the molecule's fault. One line."""
+
+
+class Objective(Table):
+    """`[objective]`: what is made of the oracle's value."""
+
+    kind: Literal["docking_qed", "value"] = "value"
+    penalty: float = 10.0
+
+
+class OracleFile(Table):
+    """The whole of `oracle.toml`."""
+
+    seeded: bool = False
+    oracle: dict[str, Any]
+    holdout: Mapping[str, Any] = MappingProxyType({})
+    objective: Objective = Objective()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is measured: the lead in `artifacts`, by the files of `lab`, with a seed, on a split."""
+
+    lab: Path
+    artifacts: Path
+    seed: int
+    split: str = "validation"
+    cache: Path | None = None  # the file of answers
+
+
+def measure(trial: Trial) -> dict[str, float]:
+    """The metric and all other numbers of the lead that a trial handed in.
+
+    Raises:
+        RefusedError: if the lead is not read, not let pass, or not scored, for its own fault.
+        NoAnswerYetError: if the oracle cannot answer now.
+        UsageError: if the lab's own files are not sound.
+    """
+    table = checked(OracleFile, read_toml(trial.lab / ORACLE))
+    oracle = _oracle(table, trial)
+    start = _start(trial.lab)
+    filters = read_filters(trial.lab / FILTERS).from_start(read(start[-1].smiles))
+    molecule = _handed_in(trial.artifacts / SERIES, start)
+    if told := filters.refusal(molecule, box_of(oracle)):
+        raise RefusedError(told)
+    score = _asked(oracle, molecule, trial.cache)
+    return _numbers(table.objective, molecule, score)
+
+
+def box_of(oracle: Oracle) -> Box | None:
+    """The sides of the box that an oracle docks into, in Å; None if it docks into none."""
+    size = getattr(getattr(oracle, "target", None), "size", None)
+    return size if isinstance(size, tuple) and len(size) == 3 else None
+
+
+def _oracle(table: OracleFile, trial: Trial) -> Oracle:
+    asked = dict(table.oracle)
+    if trial.split == "holdout":
+        asked |= dict(table.holdout)
+    if table.seeded:
+        asked["seed"] = trial.seed
+    try:
+        return oracle_from(asked, trial.lab)
+    except UsageError as error:
+        raise LabError(f"{ORACLE}: {error}") from None
+
+
+def _start(lab: Path) -> tuple[Entry, ...]:
+    """The series that the campaign began with: the evaluator runs in the files of that commit."""
+    try:
+        start = read_series(lab / SERIES)
+        read(start[-1].smiles)
+    except (SeriesError, MoleculeError) as error:
+        raise LabError(f"{SERIES} as the campaign began with it: {error}") from None
+    return start
+
+
+def _handed_in(path: Path, start: tuple[Entry, ...]) -> Molecule:
+    try:
+        series = read_series(path)
+        for before, now in zip(start, series, strict=False):
+            if (before.smiles, before.name) != (now.smiles, now.name):
+                raise RefusedError(
+                    f"line {now.line}: {before.name} was here when the campaign began; "
+                    "the past of the series is not changed: append to it"
+                )
+        if len(series) < len(start):
+            raise RefusedError(f"{start[len(series)].name}, of the start, is gone from the series")
+        return read(series[-1].smiles)
+    except SeriesError as error:
+        raise RefusedError(str(error)) from None
+    except MoleculeError as error:
+        raise RefusedError(f"line {series[-1].line}: {error}") from None
+
+
+def _asked(oracle: Oracle, molecule: Molecule, cache: Path | None) -> Score:
+    if cache is None:
+        (score,) = oracle.score([molecule.smiles])
+    else:
+        with closing(Cache(cache)) as answers:
+            (score,) = Remembered(oracle, answers).score([molecule.smiles])
+    if score.status in LATER:
+        raise NoAnswerYetError(score.reason)
+    if score.status is not Status.OK:
+        raise RefusedError(f"{score.status}: {score.reason}")
+    return score
+
+
+def _numbers(objective: Objective, molecule: Molecule, score: Score) -> dict[str, float]:
+    assert score.value is not None  # its status is `ok`
+    told = {name: float(PROPERTIES[name][1](molecule.mol)) for name in TOLD}
+    if objective.kind == "value":
+        return {"value": score.value, **told, **score.numbers}
+    worth = score.value + objective.penalty * (1 - told["qed"])
+    return {"docking_qed": worth, "affinity": score.value, **told, **score.numbers}
