@@ -5,54 +5,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from rdkit import rdBase
 
-from novum.errors import LabError
+from novum.errors import UsageError
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.pmo.definitions import FORMULAS
 from novum.molecule.scores import Score, Setting, Status
+from novum.molecule.tables import Table, checked
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Literal["pmo"] = "pmo"
+class _Table(Table):
     name: str
 
 
 class Pmo:
     """One formula of the benchmark: values between 0 and 1, of which the higher is better."""
 
-    version = "1"  # of our formulas; they have no setting
+    # Of our formulas. Their fingerprints and properties are RDKit's, so its version belongs to it.
+    version = f"1 (RDKit {rdBase.rdkitVersion})"
 
     def __init__(self, formula: str) -> None:
         """Take a formula by its name in the benchmark, such as `celecoxib_rediscovery`.
 
         Raises:
-            LabError: if there is none of that name.
+            UsageError: if there is none of that name.
         """
         if formula not in FORMULAS:
-            raise LabError(f"no PMO oracle is called `{formula}`; there are: {', '.join(FORMULAS)}")
+            known = ", ".join(FORMULAS)
+            raise UsageError(f"no PMO oracle is called `{formula}`; there are: {known}")
         self.name = f"pmo:{formula}"
         self.settings: Mapping[str, Setting] = {}
         self.better: Literal["low", "high"] = "high"
         self._formula = FORMULAS[formula]()
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
-        """The oracle of `kind = "pmo"`; it reads no file of the lab.
+    def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:  # noqa: ARG003
+        """The oracle of `kind = "pmo"`, whose only key is `name`; it reads no file of the lab.
 
         Raises:
-            LabError: if the table has another key than `name`, or a name that is not known.
+            UsageError: for another key, or a name that is not known.
         """
-        try:
-            return cls(_Table.model_validate(table).name)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise LabError(
-                f'{where}: {first["msg"]}; a pmo oracle is written kind = "pmo", name = "qed"'
-            ) from None
+        return cls(checked(_Table, table).name)
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
         """One answer for each SMILES, in their order."""
