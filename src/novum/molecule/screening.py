@@ -21,7 +21,7 @@ from novum.molecule.scores import Oracle, Score, Status
 from novum.molecule.tables import Table, checked, read_toml
 
 RECORD = "calls.jsonl"  # in the directory NOVUM_RECORD
-PATIENCE = 20  # so many texts are looked at for each call of the budget; then no more
+MOST_UNREADABLE = 10  # on the record, for each call of the budget: the record is bounded
 _NO_ANSWER_YET = frozenset({Status.UNAVAILABLE, Status.PENDING})
 
 
@@ -54,7 +54,7 @@ class Task:
     worst: float = 0.0
     best: float = 1.0
     answers: dict[str, Score] = field(default_factory=dict)  # by canonical molecule; the calls
-    looked_at: int = 0  # texts, whatever they were
+    unreadable: int = 0  # texts that were no molecule
 
     def gain(self, score: Score) -> float | None:
         """A value where higher is better whatever the oracle; none for a score without a value."""
@@ -85,7 +85,9 @@ class Screen:
             NovumError: if it, or its cache, cannot be used.
         """
         answers: list[Score | str] = [self._before_asking(task, text) for text in texts]
-        new = list(dict.fromkeys(a for a in answers if isinstance(a, str) and a not in task.answers))
+        new = list(
+            dict.fromkeys(a for a in answers if isinstance(a, str) and a not in task.answers)
+        )
         paid, refused = new[: self.left(task)], new[self.left(task) :]
         self._call(task, paid)
         known = dict.fromkeys(refused, _refused(self.calls)) | task.answers
@@ -93,17 +95,15 @@ class Screen:
 
     def _before_asking(self, task: Task, text: str) -> Score | str:
         """The molecule that a text stands for, or the answer if it needs no oracle."""
-        task.looked_at += 1
-        if task.looked_at > PATIENCE * self.calls:
-            most = PATIENCE * self.calls
-            return Score.without("", Status.REFUSED, f"more than {most} texts for one task")
         try:
             return _molecule(text)
         except MoleculeError as error:
             score = Score.without(text[:LONGEST], error.status, error.reason)
         if score.status is not Status.UNREADABLE:
             return self._unsuitable(task, score)
-        self._write({"task": task.name, "status": score.status.value, "reason": score.reason})
+        task.unreadable += 1
+        if task.unreadable <= MOST_UNREADABLE * self.calls:
+            self._write({"task": task.name, "status": score.status.value, "reason": score.reason})
         return score
 
     def _unsuitable(self, task: Task, score: Score) -> Score:
@@ -152,7 +152,7 @@ def read_tasks(path: Path, split: str) -> list[Task]:
     names = [task.name for task in tasks]
     if not tasks or len(set(names)) < len(names):
         problem = "two tasks have the same `name`" if tasks else "there is no task"
-        raise UsageError(f"{path}: {problem} with split = \"{split}\"")
+        raise UsageError(f'{path}: {problem} with split = "{split}"')
     return tasks
 
 

@@ -20,11 +20,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from novum.errors import NovumError, UsageError
 from novum.molecule.cache import Cache, Remembered
-from novum.molecule.screening import RECORD, NoAnswerYetError, Screen, Task, read_tasks
+from novum.molecule.screening import RECORD, Screen, Task, read_tasks
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes of a request
 MOST_MOLECULES = 10_000  # of a request
@@ -51,11 +51,11 @@ def main(tasks: Path = Path("oracle.toml")) -> int:
         return _complain(f"the variable {error.args[0]} is not set; Novum sets it for a trial", 2)
     except UsageError as error:
         return _complain(str(error), error.exit_status)
-    except NovumError as error:  # an oracle that is down, a cache on a full disk
+    except (NovumError, OSError) as error:  # an oracle that is down, a cache on a full disk
         return _complain(str(error), NO_ANSWER_YET)
 
 
-def serve(screen: Screen, listener: socket.socket, path: str) -> None:
+def serve(screen: Screen, listener: socket.socket, path: str) -> NoReturn:
     """Bind a socket and answer one client after another, for ever.
 
     Raises:
@@ -65,7 +65,7 @@ def serve(screen: Screen, listener: socket.socket, path: str) -> None:
     listener.listen(16)
     while True:
         connection, _ = listener.accept()
-        with connection, connection.makefile("rwb") as stream, suppress(ConnectionError):
+        with suppress(ConnectionError), connection, connection.makefile("rwb") as stream:
             _converse(screen, cast("BinaryIO", stream))
 
 
@@ -90,16 +90,17 @@ def answer(screen: Screen, line: bytes) -> dict[str, object]:
 
 
 def _converse(screen: Screen, stream: BinaryIO) -> None:
-    while line := stream.readline(LONGEST_LINE + 1):
-        is_whole = len(line) <= LONGEST_LINE
-        told = answer(screen, line) if is_whole else {"error": _TOO_LONG}
+    while line := stream.readline(LONGEST_LINE):
+        told = answer(screen, line) if line.endswith(b"\n") else _cut_off(stream)
         stream.write(json.dumps(told, allow_nan=False).encode() + b"\n")
         stream.flush()
-        if not is_whole:  # where the next request begins cannot be told
-            return
 
 
-_TOO_LONG = f"a request of more than {LONGEST_LINE} bytes; send smaller batches"
+def _cut_off(stream: BinaryIO) -> dict[str, object]:
+    """The answer to a request that is too long, or not finished; the rest of it is not kept."""
+    while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+        pass
+    return {"error": f"a request is a line of at most {LONGEST_LINE} bytes; send smaller batches"}
 
 
 def _understood(line: bytes) -> Mapping[str, object]:

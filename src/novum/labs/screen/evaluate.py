@@ -38,7 +38,11 @@ def read_record(path):
             calls[line["task"]][line["call"]] = line["gain"] or 0.0
         else:
             unreadable += 1
-    return head, {task: [found[n] for n in sorted(found)] for task, found in calls.items()}, unreadable
+    return (
+        head,
+        {task: [found[n] for n in sorted(found)] for task, found in calls.items()},
+        unreadable,
+    )
 
 
 def largest_leap(values):

@@ -47,7 +47,7 @@ class Progress:
     def __init__(self, tasks):
         self.path = Path(os.environ["NOVUM_PROGRESS"])
         self.tops = {task: [] for task in tasks}
-        self.best = {task: 0.0 for task in tasks}
+        self.best = dict.fromkeys(tasks, 0.0)
         self.calls, self.shown, self.start = 0, 0, CLOCK()
         self.write(event="start")
 
@@ -76,7 +76,9 @@ def search(oracle, task, calls, progress, end):
             break
         told = oracle.ask(task=task, smiles=batch)
         values = [answer["value"] for answer in told["answers"]]
-        new = {s: v for s, v in zip(batch, values, strict=True) if v is not None and s not in scored}
+        new = {
+            s: v for s, v in zip(batch, values, strict=True) if v is not None and s not in scored
+        }
         scored |= set(new)
         progress.add(task, list(new.values()), left - told["left"])
         fruitless = 0 if told["left"] < left else fruitless + 1

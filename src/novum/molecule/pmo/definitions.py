@@ -1,9 +1,9 @@
 """The formulas of the PMO benchmark that need no downloaded model, by name.
 
-Each entry makes a function from a molecule to a score between 0 and 1. Definitions: GuacaMol (Brown
-et al. 2019, table 2 and its supporting information), with the constants of PyTDC 1.1.15; QED is that
-of Bickerton et al. 2012. PyTDC also keeps older forms of the isomers, sitagliptin and zaleplon
-(`..._prev`), which took the number of atoms from the SMILES: those are not here.
+Each entry makes a function from a molecule to a score between 0 and 1. Definitions: GuacaMol
+(Brown et al. 2019, table 2 and its supporting information), with the constants of PyTDC 1.1.15; QED
+is that of Bickerton et al. 2012. PyTDC also keeps older forms of the isomers, sitagliptin and
+zaleplon (`..._prev`), which took the number of atoms from the SMILES: those are not here.
 """
 
 from collections.abc import Callable, Mapping
@@ -121,7 +121,9 @@ def _perindopril() -> Formula:
 
 def _amlodipine() -> Formula:
     likeness = Likeness(AMLODIPINE, "ECFP4")
-    return lambda mol: geometric(likeness(mol), gaussian(rdMolDescriptors.CalcNumRings(mol), 3, 0.5))
+    return lambda mol: geometric(
+        likeness(mol), gaussian(rdMolDescriptors.CalcNumRings(mol), 3, 0.5)
+    )
 
 
 def _zaleplon() -> Formula:
@@ -168,9 +170,7 @@ def _deco_hop() -> Formula:
 def _scaffold_hop() -> Formula:
     likeness = Likeness(HOPPED, "PHCO")
     decoration, scaffold = _contains(DECORATED), _contains(QUINAZOLINE)
-    return lambda mol: arithmetic(
-        clipped(likeness(mol), 0.75), decoration(mol), 1 - scaffold(mol)
-    )
+    return lambda mol: arithmetic(clipped(likeness(mol), 0.75), decoration(mol), 1 - scaffold(mol))
 
 
 FORMULAS: Mapping[str, Callable[[], Formula]] = MappingProxyType(

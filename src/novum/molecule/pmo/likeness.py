@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from rdkit import Chem, DataStructs
-from rdkit.Chem import rdFingerprintGenerator as generators
+from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
 Fingerprint = Literal["ECFP4", "ECFP6", "FCFP4", "AP", "PHCO"]
@@ -22,13 +22,16 @@ def _maker(kind: Fingerprint) -> Callable[[Chem.Mol], Any]:
     if kind == "PHCO":
         return lambda mol: Generate.Gen2DFingerprint(mol, Gobbi_Pharm2D.factory)
     if kind == "AP":
-        generator = generators.GetAtomPairGenerator(maxDistance=_PAIRS_UP_TO)
+        generator = rdFingerprintGenerator.GetAtomPairGenerator(maxDistance=_PAIRS_UP_TO)
     elif kind == "FCFP4":
-        features = generators.GetMorganFeatureAtomInvGen()
-        generator = generators.GetMorganGenerator(radius=2, atomInvariantsGenerator=features)
+        features = rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
+        generator = rdFingerprintGenerator.GetMorganGenerator(
+            radius=2, atomInvariantsGenerator=features
+        )
     else:
-        generator = generators.GetMorganGenerator(radius=2 if kind == "ECFP4" else 3)
-    return generator.GetSparseCountFingerprint
+        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2 if kind == "ECFP4" else 3)
+    make: Callable[[Chem.Mol], Any] = generator.GetSparseCountFingerprint
+    return make
 
 
 class Likeness:

@@ -39,7 +39,7 @@ class Pmo:
         self._formula = FORMULAS[formula]()
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:  # noqa: ARG003
+    def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
         """The oracle of `kind = "pmo"`, whose only key is `name`; it reads no file of the lab.
 
         Raises:
