@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import agents, asking, campaigns, exchange, labs, looking
+from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking
 from novum.errors import NovumError
 
 
@@ -76,6 +76,7 @@ for command in (
     looking.show,
     looking.brief,
     looking.report,
+    assay.assay,
     exchange.audit,
     exchange.import_,
     exchange.export,
