@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections import Counter
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,8 @@ def put_in_line(directory: Path) -> list[str]:
     assay = read_assay(directory)
     on = asking.ground(directory)
     require_fitting(assay, on.lab)
-    lead = _lead(on, assay)
+    start = replace(on, commit=on.repo.head(), campaign=None)  # where the next one begins
+    lead = _lead(start, assay)
     with closing(store_of(directory)) as store:
         return _queue_words(directory, tuple(queue(directory, store, assay, lead, anew=True)))
 
