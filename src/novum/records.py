@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+NOT_YET = "no answer yet: "  # begins the detail of a trial whose score comes later
 POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
 
 

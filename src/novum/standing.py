@@ -57,6 +57,7 @@ class Standing:
     _groups: Noise = field(default_factory=Noise)  # deviations from the mean of each commit's runs
     _read: float = 0.0  # by how much the judges read fewer squares in them, for they were chosen
     _values: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    _measured: Counter[int] = field(default_factory=Counter)  # runs, by experiment
 
     def __post_init__(self) -> None:
         self.curves = Curves(self.lab)
@@ -116,6 +117,10 @@ class Standing:
         """The validation scores of an experiment's commit, oldest first."""
         return self._values.get(experiment, ())
 
+    def measured(self, experiment: int) -> int:
+        """How many runs of an experiment's commit were measured, those of confirmations too."""
+        return self._measured[experiment]
+
     @property
     def noise(self) -> Noise:
         """The noise as known from all commits that were run more than once."""
@@ -132,6 +137,7 @@ class Standing:
         if trial.state is TrialState.HOPELESS:
             self.hopeless += 1
             self.saved += max(0.0, trial.seconds - trial.timing.budget)
+        self._measured[trial.experiment] += trial.state is TrialState.MEASURED
         measured = trial.state is TrialState.MEASURED and trial.searched
         if measured and trial.measurement is not None:
             before = self.values(trial.experiment)

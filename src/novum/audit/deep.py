@@ -146,6 +146,7 @@ class DeepCheck:
             planned.seed,
             planned.seconds,
             max(overtimes, default=None),
+            run=sum(run.measured and run.idea == planned.subject.name for run in journal.runs),
         )
         for _ in range(MISHAPS):
             self._heed()

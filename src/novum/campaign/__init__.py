@@ -9,7 +9,7 @@ campaign is continued by running the loop again.
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 
 from novum.campaign.ablation import Ablation, worthless
@@ -21,11 +21,11 @@ from novum.campaign.proposing import Place, Proposer, Stopped
 from novum.campaign.requests import NOT_UNDERSTOOD, Asked, asked_in, is_for
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
-from novum.judge import Belief, Judge, Next
+from novum.judge import Belief, Judge, Next, Ruling
 from novum.judge.exact import disagreement
 from novum.ledger import Confirmation, Experiment, Ledger, Trial
 from novum.patch import apply_edits
-from novum.records import Evidence, Outcome, Proposal, TrialState, Verdict
+from novum.records import NOT_YET, Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
 from novum.researchers import Researcher
 from novum.runners import Runner
@@ -37,6 +37,10 @@ __all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
 
 MISHAPS = 3  # trials in a row that may fail for reasons of the place
 TIDY_EVERY = 1000
+
+
+class LaterError(CampaignError):
+    """A score comes later, from elsewhere: a laboratory, a service that is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,17 +274,30 @@ class Machine:
         if not trials:
             trials = [self._try(Job(experiment, experiment, files))]
         while trials[-1].state is TrialState.MEASURED:
-            ruling = self._parts.judge.consider(
-                case_of(experiment, self._standing, self._ledger, self._parts.judge)
-            )
-            if ruling.again is Next.CANDIDATE:
-                trials.append(self._try(Job(experiment, experiment, files)))
-            elif ruling.again is Next.INCUMBENT:
-                self._measure_incumbent(experiment)
-            else:
-                assert ruling.outcome is not None
+            ruling = self._consider(experiment)
+            try:
+                if ruling.again is Next.CANDIDATE:
+                    trials.append(self._try(Job(experiment, experiment, files)))
+                elif ruling.again is Next.INCUMBENT:
+                    self._measure_incumbent(experiment)
+            except LaterError as error:
+                self._tell(Notice(f"decided by the runs that there are: {error}"))
+                ruling = self._consider(experiment, last=True)
+                if ruling.again is not None:
+                    raise
+            if ruling.outcome is not None:
                 return Verdict(ruling.outcome, ruling.reason, ruling.evidence), ruling.belief
         return _failure(trials[-1]), self._standing.belief
+
+    def _consider(self, experiment: Experiment, *, last: bool = False) -> Ruling:
+        """What the judge says now; the `last` time without another run of the candidate."""
+        case = case_of(experiment, self._standing, self._ledger, self._parts.judge)
+        if last:
+            case = replace(case, rules=replace(case.rules, max_runs=len(case.values)))
+        ruling = self._parts.judge.consider(case)
+        if not last and len(case.values) < self._lab.judge.min_runs:
+            return replace(ruling, again=Next.CANDIDATE, outcome=None)
+        return ruling
 
     def _measure_incumbent(self, asked_by: Experiment) -> None:
         for _ in range(MISHAPS):
@@ -303,6 +320,8 @@ class Machine:
                 raise Stopped
             if trial.state.counts:
                 return trial
+            if trial.detail.startswith(NOT_YET):
+                raise LaterError(f"{trial.detail}; when there is one: novum resume")
             self._tell(Notice(f"not the idea's fault, running it again: {trial.detail}"))
         raise CampaignError(
             f"{MISHAPS} trials in a row failed for reasons of this machine ({trial.detail}); "

@@ -96,6 +96,7 @@ class Bench:
             split=job.split,
             dial=job.dial,
             control=standing.incumbent.commit if standing.has_baseline else None,
+            run=standing.measured(target.id),
         )
         own = target.id == asked_by.id and job.cell is None
         lookout = Lookout(self._standing, target if own else None, seed, self.stop.now)

@@ -35,6 +35,7 @@ class Task:
     split: Literal["validation", "holdout"] = "validation"
     dial: Mapping[str, float] | None = None
     control: str | None = None  # the commit that visitors are shown beside it; None: the start
+    run: int = 0  # how many runs of this commit were measured before, in this campaign
 
     @property
     def allowed_overtime(self) -> float:
@@ -100,6 +101,7 @@ class Slot:
             split=task.split,
             control=self._control.directory if self._control else None,
             cache=self._cache,
+            run=task.run,
         )
 
     def restore(self) -> set[str]:

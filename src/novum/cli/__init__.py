@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import agents, asking, campaigns, exchange, labs, looking, molecules
+from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules
 from novum.errors import NovumError
 
 
@@ -77,6 +77,7 @@ for command in (
     looking.brief,
     looking.report,
     molecules.score,
+    assay.assay,
     exchange.audit,
     exchange.import_,
     exchange.export,

@@ -180,6 +180,8 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("trial", name), f"a {name} is of use to an evaluator only: add `evaluate`"
     if lab.budget.timeout is not None and lab.budget.timeout < lab.budget.seconds:
         yield ("budget", "timeout"), "timeout is shorter than the budget's seconds"
+    if lab.judge.min_runs > lab.judge.max_runs:
+        yield ("judge", "min_runs"), f"min_runs is more than max_runs, {lab.judge.max_runs}"
     if problem := _mismatch(lab.policy, lab.metric.noise):
         yield ("judge", "policy") if lab.judge.policy else ("metric", "noise"), problem
     if lab.metric.noise == "rate" and lab.self_reported:

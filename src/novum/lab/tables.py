@@ -118,6 +118,7 @@ class JudgeTable(Table):
     policy: str | None = None
     error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     baseline_runs: Annotated[int, Field(ge=1, le=30, strict=True)] | None = None
+    min_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 1
     max_runs: Annotated[int, Field(ge=1, le=30, strict=True)] = 6
     end_hopeless: Annotated[float, Field(gt=0, le=0.5, strict=True)] | None = None
 

@@ -49,6 +49,7 @@ class Order:
     control: Path | None = None  # the incumbent's files, for the evaluator to show beside
     cache: Path | None = None  # what evaluators and services remember from trial to trial
     split: Literal["validation", "holdout"] = "validation"
+    run: int = 0  # how many runs of this commit were measured before, in this campaign
 
 
 class Runner(Protocol):

@@ -97,7 +97,11 @@ def _frozen_command(
         Mount(_PACKAGE.parent, "/novum/python"),
         *_data_mounts(order),
     )
-    environment: dict[str, str | Path] = {"PYTHONPATH": _PACKAGE.parent, **own}
+    environment: dict[str, str | Path] = {
+        "PYTHONPATH": _PACKAGE.parent,
+        "NOVUM_RUN": str(order.run),
+        **own,
+    }
     if order.heldout is not None:
         mounts += (Mount(order.heldout, "/novum/heldout"),)
         environment["NOVUM_HELDOUT"] = order.heldout

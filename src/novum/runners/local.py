@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from novum.errors import SandboxError
-from novum.records import Measurement, Timing, TrialResult, TrialState
+from novum.records import NOT_YET, Measurement, Timing, TrialResult, TrialState
 from novum.runners import Order, Phase, Pulse
 from novum.runners.commands import evaluation_command, training_command
 from novum.runners.endings import NO_ANSWER_YET, failure
@@ -113,7 +113,7 @@ def _evaluate(
         if cancel.is_set():
             return replace(result, state=TrialState.CANCELLED, detail="it was cancelled")
         if failed := _failed_evaluation(process):
-            return replace(result, state=failed[0], detail=f"the evaluation failed: {failed[1]}")
+            return replace(result, state=failed[0], detail=failed[1])
         return _measured(
             result, parse_result(_read_result(private / "result.json"), order.lab.metric.name)
         )
@@ -124,10 +124,11 @@ def _evaluate(
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     failed = failure(process)
     if failed and process.status == NO_ANSWER_YET:
-        return TrialState.INFRASTRUCTURE, failed[1]
-    if failed and failed[0] is TrialState.CRASH:
-        return TrialState.INVALID, failed[1]
-    return failed
+        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{failed[1]}"
+    if failed is None:
+        return None
+    state = TrialState.INVALID if failed[0] is TrialState.CRASH else failed[0]
+    return state, f"the evaluation failed: {failed[1]}"
 
 
 def _measured(result: TrialResult, measurement: Measurement) -> TrialResult:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 
-from novum.records import TrialState
+from novum.records import NOT_YET, TrialState
 from novum.runners import Order, Phase, Pulse
 from novum.runners.commands import service_command, socket_of
 from novum.runners.endings import NO_ANSWER_YET, failure
@@ -91,5 +91,6 @@ def _await_socket(
 def _ended(process: Process) -> tuple[TrialState, str]:
     found = failure(process)
     detail = f"the service ended: {found[1] if found else 'exit status 0'}"
-    later = process.status == NO_ANSWER_YET
-    return TrialState.INFRASTRUCTURE if later else TrialState.INVALID, detail
+    if process.status == NO_ANSWER_YET:
+        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{detail}"
+    return TrialState.INVALID, detail
