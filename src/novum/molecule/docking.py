@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from novum.errors import UsageError
+from novum.molecule.dockers import Loss, Lost, Workers
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
 from novum.molecule.scores import Score, Setting, Status
 from novum.molecule.targets import Point, Target, dockstring_target
-from novum.molecule.dockers import Loss, Lost, Workers
 
 ENGINE = "novum.molecule.engine:engine"
 METHOD = 1  # counted up whenever our own preparation or scoring would give other values

@@ -9,8 +9,8 @@ from typing import Any
 from rdkit import Chem
 
 from novum.errors import UsageError
+from novum.molecule.dockers import Lost, Workers
 from novum.molecule.targets import Point, Target
-from novum.molecule.workers import Lost, Workers
 
 MARGIN = 8.0  # Å; about DOCKSTRING's boxes of 30 Å, so that a lead may grow; smina takes 4
 PREPARER = "novum.molecule.polymer:preparer"

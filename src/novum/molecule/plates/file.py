@@ -168,7 +168,7 @@ def _matrix_columns(cells: Sequence[str]) -> list[int] | None:
     """Where a line of headings has the columns 1, 2, ... of a plate, all of them."""
     places = [number for number, cell in enumerate(cells) if cell.strip()]
     said = [cells[number].strip().lstrip("0") for number in places]
-    if said and not said[0].isdigit():  # such as <>, which some readers write into the corner
+    if said and not said[0].isdigit() and said[0].upper() not in ROWS:  # a corner, such as <>
         places, said = places[1:], said[1:]
     complete = len(said) in {columns for _, columns in SHAPES.values()}
     good = complete and said == [str(number) for number in range(1, len(said) + 1)]

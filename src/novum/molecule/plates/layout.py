@@ -11,7 +11,7 @@ from novum.molecule.plates.assay import NEGATIVE, POSITIVE, Assay
 SHAPES = {24: (4, 6), 96: (8, 12), 384: (16, 24)}  # rows and columns by the number of wells
 SAMPLE, LEAD = "sample", "lead"
 ROWS = "ABCDEFGHIJKLMNOP"
-_WELL = re.compile(r"([A-Za-z]{1,2})[\s:_-]?0*(\d{1,3})")
+_WELL = re.compile(r"([A-Za-z]{1,2})[\s:_-]?0*([0-9]{1,3})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from novum.molecule.plates.layout import SHAPES, wells
 
 Decimal = Literal["comma", "point"]
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _BOUND = re.compile(r"(>=|<=|>|<|≥|≤)\s*(.*)")
 _GENERIC = {
     "value", "result", "results", "signal", "reading", "measurement", "response", "inhibition",
