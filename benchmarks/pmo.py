@@ -18,9 +18,9 @@ what could not be read anywhere: two standard deviations of that row.
 
 Our settings (offspring 5, start 100, population 500) are those of mol_ga in the repository of
 Genetic GFN (github.com/hyeonahkimm/genetic_gfn, pmo/main/mol_ga/hparams_default.yaml). PMO was made
-with PyTDC 0.3.6 (says mol_opt's README); PyTDC has since changed its isomers, and with them
-sitagliptin and zaleplon. Which form each published row had is not said where we could read: take
-the comparison of these four rows with care.
+with PyTDC 0.3.6 (says mol_opt's README). PyTDC keeps an older form of the isomers, of sitagliptin
+and of zaleplon; which form each published row had is not said where we could read: take the
+comparison of these four rows with care.
 """
 
 import argparse

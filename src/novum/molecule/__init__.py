@@ -20,6 +20,9 @@ uses them, and nothing is imported here.
     oracles.py     from `kind = "..."` to an oracle; answers as they come
     cache.py       what oracles answered, remembered: nothing is paid for twice
     formulas.py    oracles that RDKit computes; models.py, command.py, rest.py: the user's own
+    pmo/           oracles: the formulas of the PMO benchmark
+    screening.py   a screen: tasks, calls that are counted, a record; serving.py: as a service
+    auc.py         how quickly a screen found good molecules
     batches.py     answers of programs and services, matched to the molecules that were asked for
     library.py     files of molecules, read one after another
     workers.py     processes that score; one that dies takes nothing with it

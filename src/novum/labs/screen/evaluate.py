@@ -59,7 +59,7 @@ def measure(head, calls, unreadable):
     number = len(calls)
     result = {f"auc_{task.rpartition(':')[2]}": area for task, area in areas.items()}
     tops = [sorted(values)[-TOP:] for values in calls.values()]
-    result["top10"] = sum(sum(top) / max(1, len(top)) for top in tops) / number
+    result["top10"] = sum(map(sum, tops)) / (TOP * number)
     result["start_best"] = max(max(values[:FIRST], default=0.0) for values in calls.values())
     result["leap"] = max(map(largest_leap, calls.values()))
     result["calls_used"] = sum(map(len, calls.values())) / (number * head["calls"])

@@ -53,7 +53,7 @@ class Progress:
 
     def add(self, task, values, calls):
         self.tops[task] = heapq.nlargest(TOP, [*self.tops[task], *values])
-        self.best[task] = sum(self.tops[task]) / max(1, len(self.tops[task]))
+        self.best[task] = sum(self.tops[task]) / TOP
         self.calls += calls
         if self.calls - self.shown >= EVERY:
             self.shown = self.calls
