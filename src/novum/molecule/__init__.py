@@ -16,6 +16,11 @@ uses them, and nothing is imported here.
     site.py        where a lab docks
     listing.py     CSV and SDF
     exhibit.py     all of these in the report
+    targets.py     what is docked into; receptors.py: of the user's own, prepared by polymer.py
+    preparation.py from a molecule to what Vina docks
+    docking.py     docking, an oracle; engine.py: Vina at work, in the processes of dockers.py
+    poses.py       poses read, written as SDF, and checked
+    objective.py   what is made of a docking: objectives by name
     tables.py      tables of TOML, checked; unknown keys are errors
     oracles.py     from `kind = "..."` to an oracle; answers as they come
     cache.py       what oracles answered, remembered: nothing is paid for twice

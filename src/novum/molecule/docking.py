@@ -21,7 +21,7 @@ from novum.molecule.scores import Score, Setting, Status
 from novum.molecule.targets import Point, Target, dockstring_target
 
 ENGINE = "novum.molecule.engine:engine"
-METHOD = 1  # counted up whenever our own preparation or scoring would give other values
+METHOD = 2  # counted up whenever our own preparation or scoring would give other values
 PACKAGES = ("vina", "meeko", "rdkit", "openbabel-wheel", "posebusters")
 SEEDS = 2**31 - 1  # Vina takes a C int, and chooses a seed itself where it is given 0
 TIMEOUT = 900.0  # seconds for all forms of one molecule

@@ -62,10 +62,10 @@ def ligands(molecule: Molecule, rules: Rules) -> list[Ligand]:
     trouble: MoleculeError | None = None
     for tautomer in _tautomers(uncharged(molecule.mol), rules.tautomers):
         enough = len(made) + rules.isomers
-        form = protonated(tautomer, rules.ph)
-        for isomer in _isomers(form or tautomer, rules.isomers):
+        for isomer in _isomers(tautomer, rules.isomers):  # before nitrogens seem to be centres
+            form = protonated(isomer, rules.ph)
             try:
-                made.append(_ligand(isomer, rules, protonated=form is not None))
+                made.append(_ligand(form or isomer, rules, protonated=form is not None))
             except MoleculeError as error:
                 trouble = error
                 if error.status is Status.TIMEOUT:
@@ -83,9 +83,9 @@ def uncharged(mol: Chem.Mol) -> Chem.Mol:
 
 
 def protonated(mol: Chem.Mol, ph: float) -> Chem.Mol | None:
-    """The molecule as it is at a pH, by Open Babel's rules; None where their result is unsound.
+    """The molecule as it is at a pH, by Open Babel's rules; None where these make another one.
 
-    Open Babel writes an impossible anion for some acids, tetrazoles among them.
+    They do: an impossible anion, for example, of a tetrazole.
     """
     conversion = openbabel.OBConversion()
     conversion.SetInAndOutFormats("smi", "can")
@@ -94,18 +94,9 @@ def protonated(mol: Chem.Mol, ph: float) -> Chem.Mol | None:
         return None
     other.AddHydrogens(False, True, ph)  # not only polar ones; by pH
     form = Chem.MolFromSmiles(conversion.WriteString(other).strip())
-    if form is None or _skeleton(form) != _skeleton(mol):
+    if form is None or Chem.MolToSmiles(uncharged(form)) != Chem.MolToSmiles(uncharged(mol)):
         return None
     return form
-
-
-def _skeleton(mol: Chem.Mol) -> tuple[int, int, list[str]]:
-    """What protonation may not change: atoms, bonds, and the number of stereocentres."""
-    centers = len(
-        Chem.FindMolChiralCenters(mol, includeUnassigned=False, useLegacyImplementation=False)
-    )
-    symbols = sorted(atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1)
-    return centers, mol.GetNumBonds(), symbols
 
 
 def _tautomers(mol: Chem.Mol, count: int) -> list[Chem.Mol]:

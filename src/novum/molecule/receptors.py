@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,11 +178,8 @@ def _from_file(path: Path) -> list[Point]:
 
 
 def _prepared(path: Path, residues: list[Residue]) -> Prepared:
-    workers = Workers(PREPARER, None)
-    try:
-        _, answer = next(workers.each([residues], PATIENCE))
-    finally:
-        workers.close()
+    with closing(Workers(PREPARER, None)) as workers:
+        ((_, answer),) = workers.each([residues], PATIENCE)
     if isinstance(answer, Lost):
         raise UsageError(f"Meeko cannot prepare {path}: {answer.reason}")
     assert isinstance(answer, Prepared)
