@@ -23,7 +23,9 @@ Better = Literal["low", "high"]
 HIGH = frozenset({"fsp3", "qed"})  # usually more of these is wanted, and less of the others
 
 
-class _Settings(Table):
+class PropertyTable(Table):
+    """What a table of kind `property` may hold."""
+
     property: str
     better: Better | None = None
 
@@ -49,7 +51,7 @@ class PropertyOracle:
         Raises:
             UsageError: if there is no such property.
         """
-        settings = checked(_Settings, table)
+        settings = checked(PropertyTable, table)
         return cls(settings.property, settings.better)
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
