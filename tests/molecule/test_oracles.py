@@ -7,8 +7,8 @@ pytest.importorskip("rdkit")
 from own_oracles import MOLECULES, Counting, Noting
 
 from novum.errors import NovumError, UsageError
-from novum.molecule.formulas import PROPERTIES
 from novum.molecule.oracles import each_answer, oracle_from, read_oracle
+from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Score, Status
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

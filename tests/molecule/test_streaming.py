@@ -90,6 +90,15 @@ def test_poses_are_written_with_their_scores(make, tmp_path):
     assert [Chem.MolToSmiles(mol) for mol in found] == ["CCO", "CCO", "CCO", "CC"]
 
 
+def test_names_do_no_harm_in_a_spreadsheet_nor_in_an_sdf(make, tmp_path):
+    sdf = tmp_path / "poses.sdf"
+    lines = ['CCO =HYPERLINK("x"),"', "CC $$$$", "CCC a\x1b[2Jb"]
+    score_library(make("own_oracles:Placing", lines, processes=1, sdf=sdf))
+    names = [row["name"] for row in rows(tmp_path / "scores.csv")]
+    assert names == ['\'=HYPERLINK("x"),"', "$$$$", "a [2Jb"]
+    assert [Chem.MolToSmiles(mol) for mol in Chem.SDMolSupplier(str(sdf))] == ["CCO", "CC", "CCC"]
+
+
 def test_an_oracle_that_is_away_ends_a_large_run_soon(make, tmp_path):
     lines = ["C" * (1 + size % 90) + "O" * (size // 90) for size in range(900)]
     with pytest.raises(NovumError, match=r"not available: the service is down; later, the same"):

@@ -30,6 +30,6 @@ uses them, and nothing is imported here.
     auc.py         how quickly a screen found good molecules
     batches.py     answers of programs and services, matched to the molecules that were asked for
     library.py     files of molecules, read one after another
-    workers.py     processes that score; one that dies takes nothing with it
+    scorers.py     processes that score; one that dies takes nothing with it
     streaming.py   a library, scored: `novum score`; sheets.py: its files, summary.py: its words
 """

@@ -34,7 +34,9 @@ from novum.terminal import tail
 LARGEST = 100_000_000  # bytes that one run may print
 
 
-class _Settings(Table):
+class CommandTable(Table):
+    """What a table of kind `command` may hold."""
+
     run: tuple[str, ...] = Field(min_length=1)
     better: Literal["low", "high"]
     name: str = "command"
@@ -49,7 +51,7 @@ class _Settings(Table):
 class CommandOracle:
     """Scores molecules by a program, which is run once for each batch of them."""
 
-    def __init__(self, settings: _Settings, directory: Path) -> None:
+    def __init__(self, settings: CommandTable, directory: Path) -> None:
         self._run = settings.run
         self._input = settings.input
         self._output = settings.output
@@ -74,7 +76,7 @@ class CommandOracle:
         Raises:
             UsageError: if the table is not sound, or the program or a file is not there.
         """
-        return cls(checked(_Settings, table), directory)
+        return cls(checked(CommandTable, table), directory)
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
         """One answer for each SMILES, in their order."""
@@ -135,7 +137,7 @@ def _require_program(name: str, directory: Path) -> None:
         raise UsageError(f"`run`: there is no program {name}")
 
 
-def _digests(settings: _Settings, directory: Path) -> dict[str, str]:
+def _digests(settings: CommandTable, directory: Path) -> dict[str, str]:
     """Digests of the files that the program is made of: another text may give other values."""
     for name in settings.files:
         if not (directory / name).is_file():

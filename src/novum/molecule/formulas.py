@@ -5,67 +5,27 @@ kind = "property"
 property = "qed"
 """
 
-import importlib.util
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import rdkit
-from rdkit import Chem
-from rdkit.Chem import QED, Crippen, Descriptors, Lipinski, RDConfig, rdMolDescriptors
 
 from novum.errors import UsageError
 from novum.molecule.molecules import Molecule, MoleculeError, read
+from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Score, Setting, Status
 from novum.molecule.tables import Table, checked
 
 Better = Literal["low", "high"]
+HIGH = frozenset({"fsp3", "qed"})  # usually more of these is wanted, and less of the others
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
-    """A formula, its unit, and which way is usually meant to be better."""
+class PropertyTable(Table):
+    """What a table of kind `property` may hold."""
 
-    formula: Callable[[Chem.Mol], float]
-    what: str
-    better: Better
-
-
-def sa_score(mol: Chem.Mol) -> float:
-    """How hard a molecule is to make, from 1 (easy) to 10.
-
-    Ertl and Schuffenhauer, J. Cheminform. 1:8 (2009), as RDKit's contributed program has it.
-    """
-    return float(_sa_scorer().calculateScore(mol))
-
-
-PROPERTIES: dict[str, Property] = {
-    "fsp3": Property(rdMolDescriptors.CalcFractionCSP3, "share of carbons that are sp3", "high"),
-    "hba": Property(Lipinski.NumHAcceptors, "acceptors of hydrogen bonds", "low"),
-    "hbd": Property(Lipinski.NumHDonors, "donors of hydrogen bonds", "low"),
-    "heavy_atoms": Property(Lipinski.HeavyAtomCount, "atoms without hydrogens", "low"),
-    "logp": Property(Crippen.MolLogP, "octanol-water log P (Wildman and Crippen 1999)", "low"),
-    "molar_refractivity": Property(Crippen.MolMR, "volume and polarisability (likewise)", "low"),
-    "mw": Property(Descriptors.MolWt, "molecular weight, g/mol", "low"),
-    "qed": Property(QED.qed, "drug-likeness, 0 to 1 (Bickerton et al. 2012)", "high"),
-    "rings": Property(rdMolDescriptors.CalcNumRings, "rings", "low"),
-    "aromatic_rings": Property(rdMolDescriptors.CalcNumAromaticRings, "aromatic rings", "low"),
-    "rotatable_bonds": Property(
-        rdMolDescriptors.CalcNumRotatableBonds, "bonds that turn (RDKit's strict count)", "low"
-    ),
-    "sa": Property(sa_score, "synthetic accessibility, 1 to 10 (Ertl 2009)", "low"),
-    "stereocentres": Property(
-        rdMolDescriptors.CalcNumAtomStereoCenters, "centres, set or not", "low"
-    ),
-    "tpsa": Property(rdMolDescriptors.CalcTPSA, "polar surface, Å² (Ertl et al. 2000)", "low"),
-}
-
-
-class _Settings(Table):
     property: str
     better: Better | None = None
 
@@ -80,9 +40,9 @@ class PropertyOracle:
         if name not in PROPERTIES:
             known = ", ".join(PROPERTIES)
             raise UsageError(f"there is no property `{name}`; known: {known}")
-        self._formula = PROPERTIES[name].formula
+        self._formula = PROPERTIES[name][1]
         self.settings: Mapping[str, Setting] = {"property": name}
-        self.better: Better = better or PROPERTIES[name].better
+        self.better: Better = better or ("high" if name in HIGH else "low")
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
@@ -91,7 +51,7 @@ class PropertyOracle:
         Raises:
             UsageError: if there is no such property.
         """
-        settings = checked(_Settings, table)
+        settings = checked(PropertyTable, table)
         return cls(settings.property, settings.better)
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
@@ -114,14 +74,3 @@ class PropertyOracle:
                 molecule.smiles, Status.FAILED, f"the formula gives {value}", seconds
             )
         return Score(molecule.smiles, value, seconds=seconds)
-
-
-@cache
-def _sa_scorer() -> Any:  # noqa: ANN401  a program that RDKit ships beside its modules
-    path = Path(RDConfig.RDContribDir) / "SA_Score" / "sascorer.py"
-    spec = importlib.util.spec_from_file_location("novum_sascorer", path)
-    if not path.exists() or spec is None or spec.loader is None:
-        raise UsageError(f"this RDKit has no SA_Score ({path}); pip install rdkit")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

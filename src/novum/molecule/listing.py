@@ -47,12 +47,12 @@ def csv_text(found: Sequence[Compound], metric: str) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(
-        ["nr", "name", "SMILES", "verdict", _harmless(metric), *heads, "runs", "idea", "reason"]
+        ["nr", "name", "SMILES", "verdict", cell(metric), *heads, "runs", "idea", "reason"]
     )
     for one in found:
-        texts = [_harmless(text) for text in (one.name, one.smiles)]
+        texts = [cell(text) for text in (one.name, one.smiles)]
         numbers = [_number(one.numbers.get(name)) for name in names]
-        ends = [_harmless(text) for text in (one.title, one.why)]
+        ends = [cell(text) for text in (one.title, one.why)]
         verdict = str(one.outcome)
         score = _number(one.score)
         writer.writerow([one.number, *texts, verdict, score, *numbers, one.runs, *ends])
@@ -82,29 +82,27 @@ def _record(one: Compound, metric: str, pose: str) -> str:
         "pose": "docked" if docked else "none, drawn in the plane",
         "idea": one.title,
     }
-    fields = "".join(f">  <{_tag(name)}>\n{_value(text)}\n\n" for name, text in values.items())
+    fields = "".join(field(name, text) for name, text in values.items())
     return f"{Chem.MolToMolBlock(mol)}{fields}$$$$\n"
 
 
-def _head(name: str, unit: str | None) -> str:
-    return _harmless(f"{name} ({unit})" if unit else name)
-
-
-def _harmless(text: str) -> str:
+def cell(text: str, longest: int = LONGEST) -> str:
     """Text from outside as one line that no spreadsheet takes for a formula."""
-    shown = one_line(text, LONGEST)
+    shown = one_line(text, longest)
     return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
+def field(name: str, text: str) -> str:
+    """A field of an SDF: a value of one line, neither the begin of another nor the record's end."""
+    tag = one_line(name, 80).replace("<", "").replace(">", "")
+    shown = one_line(text, LONGEST)
+    shown = f" {shown}" if shown.startswith((">", "$$$$")) or not shown else shown
+    return f">  <{tag}>\n{shown}\n\n"
+
+
+def _head(name: str, unit: str | None) -> str:
+    return cell(f"{name} ({unit})" if unit else name)
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
-
-
-def _tag(name: str) -> str:
-    return one_line(name, 80).replace("<", "").replace(">", "")
-
-
-def _value(text: str) -> str:
-    """One line that cannot be taken for the begin of a field or the end of a record."""
-    shown = one_line(text, 200)
-    return f" {shown}" if shown.startswith((">", "$$$$")) or not shown else shown

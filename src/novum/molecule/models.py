@@ -35,7 +35,9 @@ Predict = Callable[[Numbers], Numbers]  # rows of features to one value each
 BATCH = 1024  # molecules whose features are in memory at once
 
 
-class _Settings(Table):
+class ModelTable(Table):
+    """What a table of kind `qsar` may hold."""
+
     model: str
     better: Literal["low", "high"]
     name: str = "qsar"
@@ -54,7 +56,7 @@ class ModelOracle:
 
     batch = 256
 
-    def __init__(self, settings: _Settings, directory: Path) -> None:
+    def __init__(self, settings: ModelTable, directory: Path) -> None:
         content = _content(directory / settings.model, "model")
         library = "onnxruntime" if settings.model.endswith(".onnx") else "scikit-learn"
         if find_spec({"scikit-learn": "sklearn"}.get(library, library)) is None:
@@ -83,7 +85,7 @@ class ModelOracle:
         Raises:
             UsageError: if the table is not sound, or the model cannot be used with it.
         """
-        return cls(checked(_Settings, table), directory)
+        return cls(checked(ModelTable, table), directory)
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
         """One answer for each SMILES, in their order."""
@@ -133,7 +135,7 @@ class ModelOracle:
         return self._features.GetFingerprint(molecule.mol)
 
     def _read_training(
-        self, settings: _Settings, directory: Path
+        self, settings: ModelTable, directory: Path
     ) -> list[DataStructs.ExplicitBitVect]:
         """Fingerprints of the molecules that the model was trained on: a SMILES on each line."""
         if not settings.training:
@@ -161,7 +163,7 @@ def _content(path: Path, key: str) -> bytes:
         raise UsageError(f"`{key}`: {path}: {error.strerror}") from None
 
 
-def _sklearn(content: bytes, settings: _Settings) -> Predict:
+def _sklearn(content: bytes, settings: ModelTable) -> Predict:
     import joblib  # noqa: PLC0415  only for this kind of model
     from sklearn.exceptions import InconsistentVersionWarning  # noqa: PLC0415  as above
 
@@ -189,7 +191,7 @@ def _sklearn(content: bytes, settings: _Settings) -> Predict:
     return lambda rows: np.asarray(model.predict_proba(rows))[:, column]
 
 
-def _regression(model: Any, settings: _Settings) -> Predict:  # noqa: ANN401  anybody's model
+def _regression(model: Any, settings: ModelTable) -> Predict:  # noqa: ANN401  anybody's model
     if hasattr(model, "classes_"):
         known = ", ".join(str(one) for one in model.classes_)
         raise UsageError(f"{settings.model} is a classifier: choose `class`, one of: {known}")
@@ -198,7 +200,7 @@ def _regression(model: Any, settings: _Settings) -> Predict:  # noqa: ANN401  an
     return lambda rows: np.asarray(model.predict(rows)).reshape(len(rows), -1)[:, 0]
 
 
-def _onnx(content: bytes, settings: _Settings) -> Predict:
+def _onnx(content: bytes, settings: ModelTable) -> Predict:
     import onnxruntime  # noqa: PLC0415  only for this kind of model
 
     options = onnxruntime.SessionOptions()
@@ -228,7 +230,7 @@ def _onnx(content: bytes, settings: _Settings) -> Predict:
     return predict
 
 
-def _column(found: Any, count: int, settings: _Settings) -> Numbers:  # noqa: ANN401  as ONNX has it
+def _column(found: Any, count: int, settings: ModelTable) -> Numbers:  # noqa: ANN401  as ONNX has it
     """The one value a row that is wanted, of a vector, a matrix, or a list of maps by class."""
     if isinstance(found, list):
         by_name = [{str(key): value for key, value in row.items()} for row in found]
@@ -247,6 +249,6 @@ def _column(found: Any, count: int, settings: _Settings) -> Numbers:  # noqa: AN
     return np.asarray(matrix[:, settings.class_])
 
 
-def _require_width(width: int, settings: _Settings) -> None:
+def _require_width(width: int, settings: ModelTable) -> None:
     if width != settings.bits:
         raise UsageError(f"{settings.model} wants {width} features, and `bits` is {settings.bits}")

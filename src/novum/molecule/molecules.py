@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from rdkit import Chem, RDLogger
-from rdkit.Chem import Descriptors
 
 from novum.molecule.scores import Status
 
@@ -67,16 +66,19 @@ def canonical(smiles: str) -> str:
 def _parsed(text: str) -> Chem.Mol:
     if len(text.split()) > 1:
         raise MoleculeError(Status.UNREADABLE, "a SMILES has no spaces; names go elsewhere")
-    raw = Chem.MolFromSmiles(text, sanitize=False)
-    if raw is None:
-        raise MoleculeError(Status.UNREADABLE, "this is no SMILES")
-    problems = Chem.DetectChemistryProblems(raw)
-    if problems:
-        raise MoleculeError(Status.UNREADABLE, " ".join(problems[0].Message().split()))
     mol = Chem.MolFromSmiles(text)
     if mol is None:
-        raise MoleculeError(Status.UNREADABLE, "RDKit cannot make sense of it")
+        raise MoleculeError(Status.UNREADABLE, _problem(text))
     return mol
+
+
+def _problem(text: str) -> str:
+    """Why RDKit cannot read a SMILES, which takes longer to find out than to read one."""
+    raw = Chem.MolFromSmiles(text, sanitize=False)
+    if raw is None:
+        return "this is no SMILES"
+    problems = Chem.DetectChemistryProblems(raw)
+    return " ".join(problems[0].Message().split()) if problems else "RDKit cannot make sense of it"
 
 
 def _require_one_organic_species(mol: Chem.Mol) -> None:
@@ -91,10 +93,10 @@ def _require_one_organic_species(mol: Chem.Mol) -> None:
             Status.UNSUITABLE,
             f"{pieces} separate pieces: a salt or a mixture; give the parent alone",
         )
-    symbols = {atom.GetSymbol() for atom in mol.GetAtoms()}
-    if strange := sorted(symbols - ELEMENTS):
+    atoms = [(atom.GetSymbol(), atom.GetNumRadicalElectrons()) for atom in mol.GetAtoms()]
+    if strange := sorted({symbol for symbol, _ in atoms} - ELEMENTS):
         raise MoleculeError(Status.UNSUITABLE, f"it holds {', '.join(strange)}")
-    if Descriptors.NumRadicalElectrons(mol):
+    if any(electrons for _, electrons in atoms):
         raise MoleculeError(Status.UNSUITABLE, "it is a radical")
     largest = max((len(ring) for ring in mol.GetRingInfo().AtomRings()), default=0)
     if largest > LARGEST_RING:

@@ -11,7 +11,8 @@ that raises `UsageError` for a table that is not sound; paths in the table are r
 
 which gives the position of a molecule and its answer as soon as it is known, each position once,
 in any order. What was given so far is remembered, whatever happens to the rest. Its `batch` is the
-number of molecules that it is best asked for at once, if that is not one.
+number of molecules that it is best asked for at once, if that is not one; its `close()` is called
+when it is not needed any more.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -35,7 +35,9 @@ REFUSED = frozenset({400, 413, 414, 422})  # it does not like what it was sent: 
 SECRET = re.compile(r"\$\{(\w+)\}")
 
 
-class _Settings(Table):
+class RestTable(Table):
+    """What a table of kind `rest` may hold."""
+
     url: str = Field(pattern=r"^https?://")
     better: Literal["low", "high"]
     name: str = "rest"
@@ -64,7 +66,7 @@ class RestOracle:
     until it answers again.
     """
 
-    def __init__(self, settings: _Settings) -> None:
+    def __init__(self, settings: RestTable) -> None:
         if find_spec("httpx2") is None:
             raise UsageError("kind `rest` needs an HTTP client: pip install 'novum[molecule]'")
         sent = json.dumps([settings.params, settings.body])
@@ -95,7 +97,7 @@ class RestOracle:
         Raises:
             UsageError: if the table is not sound, or a secret is not in the environment.
         """
-        return cls(checked(_Settings, table))
+        return cls(checked(RestTable, table))
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
         """One answer for each SMILES, in their order."""

@@ -7,7 +7,10 @@ import os
 from pathlib import Path
 
 from novum.errors import UsageError
+from novum.export import one_line
 from novum.molecule.library import Entry
+from novum.molecule.listing import cell, field
+from novum.molecule.molecules import LONGEST
 from novum.molecule.scores import Score
 from novum.terminal import storable
 
@@ -72,14 +75,14 @@ class Sheet:
         """Add a row."""
         self._names.update(dict.fromkeys(score.numbers))
         value = "" if score.value is None else repr(score.value)
-        row = (entry.number, entry.name, score.smiles, value, score.status.value)
-        rest = (score.reason, f"{score.seconds:.6g}", json.dumps(dict(score.numbers)))
-        self._rows.writerow([storable(str(cell)) for cell in (*row, *rest)])
+        texts = (cell(entry.name), cell(score.smiles, LONGEST), value, score.status.value)
+        rest = (cell(score.reason), f"{score.seconds:.6g}", json.dumps(dict(score.numbers)))
+        self._rows.writerow((entry.number, *texts, *rest))
 
     def put(self) -> None:
         """Put the file in its place."""
         rows = csv.writer(self._part.file, lineterminator="\n")
-        rows.writerow((*COLUMNS, *self._names))
+        rows.writerow((*COLUMNS, *map(cell, self._names)))
         self._raw.file.seek(0)
         for *row, numbers in csv.reader(self._raw.file):
             found = json.loads(numbers)
@@ -105,14 +108,11 @@ class Poses:
         if not score.pose or score.value is None:
             return
         self.count += 1
-        block = score.pose.split("$$$$", 1)[0].rstrip("\n")
-        title = entry.name or str(entry.number)
-        _, _, rest = block.partition("\n")
-        tags = {"number": entry.number, "smiles": score.smiles, "value": score.value}
-        self._part.file.write(storable(f"{' '.join(title.split())}\n{rest}\n"))
-        for name, value in {**tags, **score.numbers}.items():
-            self._part.file.write(storable(f">  <{name}>\n{value}\n\n"))
-        self._part.file.write("$$$$\n")
+        title = one_line(entry.name or str(entry.number), 80)
+        _, _, block = score.pose.split("$$$$", 1)[0].partition("\n")
+        values = {"number": entry.number, "smiles": score.smiles, "value": score.value}
+        fields = [field(name, str(value)) for name, value in {**values, **score.numbers}.items()]
+        self._part.file.write(storable(f"{title}\n{block.rstrip()}\n{''.join(fields)}$$$$\n"))
 
     def put(self) -> None:
         """Put the file in its place."""

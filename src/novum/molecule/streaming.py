@@ -18,9 +18,9 @@ from novum.ledger.home import CACHE, make_home
 from novum.molecule.cache import Cache
 from novum.molecule.library import Entry, entries
 from novum.molecule.oracles import read_oracle
+from novum.molecule.scorers import Job, Pool
 from novum.molecule.scores import Score, Status
 from novum.molecule.sheets import open_files
-from novum.molecule.workers import Job, Pool
 
 WINDOW = 5000  # records that may be read and not written yet
 BEST = 10  # molecules that are shown

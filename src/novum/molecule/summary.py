@@ -5,7 +5,7 @@ from typing import Any
 
 from rdkit import Chem
 
-from novum.molecule.formulas import PROPERTIES
+from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Status
 from novum.molecule.streaming import Tally
 from novum.terminal import counted, duration, figure, harmless
@@ -99,7 +99,7 @@ def _properties(smiles: str) -> dict[str, float]:
     mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         return {}
-    return {name: round(float(PROPERTIES[name].formula(mol)), 3) for name in SHOWN}
+    return {name: round(float(PROPERTIES[name][1](mol)), 3) for name in SHOWN}
 
 
 def _shown(value: float | None, places: int) -> str:

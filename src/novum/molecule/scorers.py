@@ -7,6 +7,7 @@ of all at once, loses no answer. What a dead one was at is tried again, each mol
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import sys
 import time
@@ -21,7 +22,7 @@ from typing import Any
 from novum.errors import NovumError, UsageError
 from novum.molecule.cache import Cache, Remembered
 from novum.molecule.oracles import read_oracle
-from novum.molecule.scores import Score, Status
+from novum.molecule.scores import Oracle, Score, Status
 
 MOST = 256  # molecules that a process is given at once
 SECONDS = 0.5  # of work that a process is given at once, if that is more than one molecule
@@ -66,6 +67,7 @@ class _Ended:
 class _Worker:
     process: SpawnProcess
     pipe: Connection
+    share: set[int]  # of the processors
     is_ready: bool = False
     started: float = 0.0
     molecules: Sequence[str] = ()
@@ -92,7 +94,7 @@ class Pool:
         self._killed: Counter[str] = Counter()
         self._batch = 1
         self._each = SECONDS  # seconds that a molecule takes, as far as is known
-        self._workers = [self._started() for _ in range(processes)]
+        self._workers = [self._started(share) for share in _shares(processes)]
 
     def __enter__(self) -> "Pool":
         return self
@@ -136,12 +138,12 @@ class Pool:
     def _size(self) -> int:
         return min(MOST, max(1, self._batch, int(SECONDS / max(self._each, 1e-6))))
 
-    def _started(self) -> _Worker:
+    def _started(self, share: set[int]) -> _Worker:
         ours, theirs = self._spawn.Pipe()
-        process = self._spawn.Process(target=work, args=(self._job, theirs))
+        process = self._spawn.Process(target=work, args=(self._job, theirs, share))
         process.start()
         theirs.close()  # so that its death is the end of the pipe
-        return _Worker(process, ours)
+        return _Worker(process, ours, share)
 
     def _send(self, worker: _Worker) -> None:
         if self._suspects:
@@ -189,7 +191,7 @@ class Pool:
             raise NovumError(f"a process that scores molecules could not start ({how})")
         worker.pipe.close()
         yield from self._unanswered(worker, f"the process that scored it died ({how})")
-        self._workers[self._workers.index(worker)] = self._started()
+        self._workers[self._workers.index(worker)] = self._started(worker.share)
 
     def _unanswered(self, worker: _Worker, reason: str) -> Iterator[tuple[str, Score]]:
         """What a process left: each is tried again alone; who kills again has failed."""
@@ -205,10 +207,13 @@ class Pool:
                 yield molecule, Score.without(molecule, Status.FAILED, reason)
 
 
-def work(job: Job, pipe: Connection) -> None:
+def work(job: Job, pipe: Connection, share: set[int]) -> None:
     """What a process does: score what comes through the pipe, until there is nobody at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what we started is ended on the way
+    if share:  # libraries and oracles that use all processors use these
+        os.sched_setaffinity(0, share)
+    oracle: Oracle | None = None
     try:
         oracle = read_oracle(job.oracle)
         remembered = Remembered(oracle, Cache(job.cache))
@@ -219,6 +224,19 @@ def work(job: Job, pipe: Connection) -> None:
         return
     except NovumError as error:
         pipe.send(_Ended(str(error), error.exit_status))
+    finally:
+        if close := getattr(oracle, "close", None):
+            close()
+
+
+def _shares(processes: int) -> list[set[int]]:
+    """The processors of each process, where the system can say; empty: any of them."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [set()] * processes
+    ours = sorted(os.sched_getaffinity(0))
+    if len(ours) < processes:
+        return [set(ours)] * processes
+    return [set(ours[place::processes]) for place in range(processes)]
 
 
 def _serve(oracle: Remembered, molecules: Sequence[str], pipe: Connection) -> None:
