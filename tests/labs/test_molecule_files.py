@@ -1,5 +1,8 @@
 """What the molecule lab ships is sound: its lead, its filters, its known drugs, its backlog."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("rdkit")
@@ -7,11 +10,14 @@ pytest.importorskip("rdkit")
 from molecule_cases import SHIPPED
 
 from novum.lab import read_lab
+from novum.molecule.docking import DockingTable
 from novum.molecule.filters import read_filters
 from novum.molecule.lead import parse, read_series
 from novum.molecule.measuring import OracleFile
 from novum.molecule.molecules import read
+from novum.molecule.properties import PROPERTIES
 from novum.molecule.starting import LEADS, Wish, start
+from novum.molecule.starting import SHIPPED as SHIPPED_TARGET
 from novum.molecule.tables import checked, read_toml
 from novum.molecule.transformations import products, read_transformations
 
@@ -107,3 +113,21 @@ def test_the_files_of_the_lab_agree_with_each_other():
     frozen = set(lab.files.frozen)
     assert {"hand_in.py", "evaluate.py", "oracle.toml", "filters.toml", "known.smi"} == frozen
     assert set(lab.guards) <= {"sa", "mw", "logp", "affinity", "ligand_efficiency", "pose_faults"}
+
+
+def test_the_page_tells_the_truth(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "molecule-lab.md").read_text()
+    example = next(text for text in re.findall(r"(?s)```toml\n(.*?)```", page) if "smarts" in text)
+    (tmp_path / "ideas.toml").write_text(example)
+    (shown,) = read_transformations(tmp_path / "ideas.toml")
+    shipped = {one.key: one for one in read_transformations(SHIPPED / "ideas.toml")}
+    assert (shown.title, shown.source) == (shipped[shown.key].title, shipped[shown.key].source)
+    row = next(line for line in page.splitlines() if line.startswith("| `[range]`"))
+    assert set(re.findall(r"`(\w+)`", row)) - {"min", "max"} == set(PROPERTIES)
+    for key, default in re.findall(r"(?m)^\| `(\w+)` \| (\S+) \|", page):
+        told = "" if default == "none" else default.strip('`"')
+        assert str(DockingTable.model_fields[key].default).removesuffix(".0") == told
+    series = next(text for text in re.findall(r"(?s)```text\n(.*?)```", page))
+    assert len(parse("\n".join(line.strip() for line in series.splitlines()))) == 2
+    leads = re.search(r"(?s)answered with those that are near\. (.*?) come with a lead", page)
+    assert leads and set(re.findall(r"[A-Z0-9]{3,}", leads[1])) == {*LEADS, SHIPPED_TARGET}
