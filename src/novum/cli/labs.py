@@ -48,12 +48,12 @@ def new(
 
 def _chemistry(template: str, wishes: dict[str, Any]) -> "tuple[Mapping[str, str], Iterable[str]]":
     """The files of a lab of molecules that are to be other ones, and words about them."""
-    if not wishes:
-        return {}, ()
     from novum import labs
 
+    if not wishes or template not in labs.templates():
+        return {}, ()
     oracle = labs.text_of(template, "oracle.toml")
-    if template in labs.templates() and not oracle:
+    if not oracle:
         raise UsageError(f"--{next(iter(wishes))} is for labs of molecules, such as molecule")
     try:
         from novum.molecule.starting import Wish, start

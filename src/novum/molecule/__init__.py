@@ -21,6 +21,10 @@ uses them, and nothing is imported here.
     docking.py     docking, an oracle; engine.py: Vina at work, in the processes of dockers.py
     poses.py       poses read, written as SDF, and checked
     objective.py   what is made of a docking: objectives by name
+    lead.py        the lead series, a line a molecule: what a molecule lab changes
+    filters.py     what a lab does not want to see; properties.py, identity.py: what that looks at
+    transformations.py  reactions on paper; medchem.py: the researcher that applies them to a lead
+    measuring.py   a molecule lab's evaluator; starting.py: `novum new molecule` for another target
     tables.py      tables of TOML, checked; unknown keys are errors
     oracles.py     from `kind = "..."` to an oracle; answers as they come
     cache.py       what oracles answered, remembered: nothing is paid for twice

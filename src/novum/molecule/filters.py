@@ -15,7 +15,7 @@ from rdkit import Chem
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from novum.errors import LabError
-from novum.molecule.identity import Known, identities, read_known
+from novum.molecule.identity import Known, read_known, same
 from novum.molecule.molecules import Molecule
 from novum.molecule.properties import PROPERTIES, extended_length
 
@@ -80,12 +80,12 @@ class Filters:
     reactive: Mapping[str, Chem.Mol]
     known: Known
     fits_box: bool
-    exempt: frozenset[str] = frozenset()  # what the start is, see `novum.molecule.identity`
+    start: Molecule | None = None  # what is never refused
 
     def from_start(self, start: Molecule) -> Self:
         """The filters of a campaign that begins with this lead, which itself is never refused."""
         raised = {name for name, _ in self._alerts(start)} if self.allow_start else set()
-        return replace(self, allow=self.allow | raised, exempt=identities(start.mol))
+        return replace(self, allow=self.allow | raised, start=start)
 
     def refusal(self, molecule: Molecule, box: Box | None = None) -> str:
         """Why a molecule is not wanted, the first reason in a sentence; empty if it is.
@@ -96,7 +96,7 @@ class Filters:
 
     def refusals(self, molecule: Molecule, box: Box | None = None) -> Iterator[str]:
         """All reasons, one sentence each, the cheap looks first."""
-        if self.exempt and self.exempt & identities(molecule.mol):
+        if self.start is not None and same(molecule.mol, self.start.mol):
             return
         yield from self._out_of_range(molecule)
         if box is not None and self.fits_box:

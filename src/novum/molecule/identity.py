@@ -5,7 +5,7 @@ molecule. Compared are the parent that RDKit makes of each, and the first block 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,8 +37,18 @@ def identities(mol: Chem.Mol) -> frozenset[str]:
     return frozenset({Chem.MolToSmiles(plain), Chem.MolToInchiKey(plain)[:SKELETON]} - {""})
 
 
+def same(one: Chem.Mol, other: Chem.Mol) -> bool:
+    """Whether two molecules are one, in whatever spelling, tautomer, charge or isotope."""
+    if _composition(one) != _composition(other):  # different at a glance
+        return False
+    return not identities(one).isdisjoint(identities(other))
+
+
 def similarity(one: Chem.Mol, other: Chem.Mol) -> float:
-    """Tanimoto similarity of Morgan fingerprints, radius 2, 2048 bits: from 0 to 1."""
+    """Tanimoto similarity of Morgan fingerprints, radius 2, 2048 bits: from 0 to 1.
+
+    Isotopes and charges that protons bring do not count; tautomers do.
+    """
     return float(DataStructs.TanimotoSimilarity(_bits(one), _bits(other)))
 
 
@@ -51,27 +61,28 @@ def same_compound(mol: Chem.Mol) -> str:
 class Known:
     """Molecules that are known, and what is too near to them."""
 
-    names: Mapping[str, str]  # by identity
-    compositions: frozenset[str]  # the heavy atoms: a quick look before a dear one
-    fingerprints: tuple[tuple[str, DataStructs.ExplicitBitVect], ...]
+    molecules: Mapping[str, Sequence[tuple[str, Chem.Mol]]]  # with names, by their composition
+    fingerprints: Sequence[tuple[str, DataStructs.ExplicitBitVect]]  # with names
     identity: bool
     max_similarity: float
 
     def refusal(self, molecule: Molecule) -> str:
         """Why a molecule is not new; empty if it is."""
-        if self.identity and _composition(molecule.mol) in self.compositions:
-            for one in sorted(identities(molecule.mol)):
-                if name := self.names.get(one):
-                    return f"it is {name}, which is known"
+        if self.identity and (name := self._same(molecule.mol)):
+            return f"it is {name}, which is known"
         if self.max_similarity < 1 and self.fingerprints:
-            near, name = max(self._similarities(parent(molecule.mol)))
+            near, name = max(self._similarities(_bits(molecule.mol)))
             if near > self.max_similarity:
                 most = self.max_similarity
                 return f"its similarity to {name} is {near:.2f}; at most {most:g} is wanted"
         return ""
 
-    def _similarities(self, mol: Chem.Mol) -> Iterator[tuple[float, str]]:
-        bits = _bits(mol)
+    def _same(self, mol: Chem.Mol) -> str:
+        """The name of the known molecule that this is; empty if it is none."""
+        alike = self.molecules.get(_composition(mol), ())
+        return next((name for name, known in alike if same(mol, known)), "")
+
+    def _similarities(self, bits: DataStructs.ExplicitBitVect) -> Iterator[tuple[float, str]]:
         for name, known in self.fingerprints:
             yield float(DataStructs.TanimotoSimilarity(bits, known)), name
 
@@ -83,13 +94,11 @@ def read_known(path: Path | None, *, identity: bool, max_similarity: float) -> K
         LabError: if the file is missing or not sound, naming the line.
     """
     known = list(_molecules(path)) if path is not None else []
-    return Known(
-        names={one: name for name, mol in known for one in identities(mol)},
-        compositions=frozenset(_composition(mol) for _, mol in known),
-        fingerprints=tuple((name, _bits(parent(mol))) for name, mol in known),
-        identity=identity,
-        max_similarity=max_similarity,
-    )
+    molecules: dict[str, list[tuple[str, Chem.Mol]]] = {}
+    for name, mol in known:
+        molecules.setdefault(_composition(mol), []).append((name, mol))
+    near = [(name, _bits(mol)) for name, mol in known] if max_similarity < 1 else []
+    return Known(molecules, near, identity, max_similarity)
 
 
 def _molecules(path: Path) -> Iterator[tuple[str, Chem.Mol]]:
@@ -115,4 +124,5 @@ def _generator() -> rdFingerprintGenerator.FingerprintGenerator64:
 
 
 def _bits(mol: Chem.Mol) -> DataStructs.ExplicitBitVect:
-    return _generator().GetFingerprint(mol)
+    plain = rdMolStandardize.ChargeParent(Chem.RemoveHs(rdMolStandardize.IsotopeParent(mol)))
+    return _generator().GetFingerprint(plain)

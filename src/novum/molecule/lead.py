@@ -71,12 +71,12 @@ def read_text(path: Path) -> str:
     """The text of a series' file; see `read_series`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SeriesError(f"{path.name} is not an ordinary file")
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise SeriesError(f"{path.name}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise SeriesError(f"{path.name} is not an ordinary file")
-        content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise SeriesError(f"{path.name} is larger than {MOST_BYTES // 1000} kB")
     try:

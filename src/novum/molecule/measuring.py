@@ -8,18 +8,20 @@
     [objective]                 # what the metric is made of
 """
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from novum.errors import LabError, UsageError
+from novum.lab import read_lab
 from novum.molecule.cache import Cache, Remembered
 from novum.molecule.filters import Box, read_filters
 from novum.molecule.lead import Entry, SeriesError, read_series
 from novum.molecule.molecules import Molecule, MoleculeError, read
+from novum.molecule.objective import PENALTY, affinity, objective_named, qed_penalised
 from novum.molecule.oracles import oracle_from
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Oracle, Score, Status
@@ -27,6 +29,7 @@ from novum.molecule.tables import Table, checked, read_toml
 
 SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
 TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds
+Kind = Literal["value", "docking_qed", "affinity", "ligand_efficiency", "consensus"]
 LATER = {Status.PENDING, Status.UNAVAILABLE}
 
 
@@ -39,10 +42,13 @@ class NoAnswerYetError(Exception):
 
 
 class Objective(Table):
-    """`[objective]`: what is made of the oracle's value."""
+    """`[objective]`: what is made of the oracle's value; its kind is the metric's name.
 
-    kind: Literal["docking_qed", "value"] = "value"
-    penalty: float = 10.0
+    `value` is the oracle's value as it is; the others are those of `novum.molecule.objective`.
+    """
+
+    kind: Kind = "value"
+    penalty: Annotated[float, Field(ge=0, allow_inf_nan=False)] = PENALTY  # of docking_qed
 
 
 class OracleFile(Table):
@@ -50,7 +56,7 @@ class OracleFile(Table):
 
     seeded: bool = False
     oracle: dict[str, Any]
-    holdout: Mapping[str, Any] = MappingProxyType({})
+    holdout: dict[str, Any] = Field(default_factory=dict)
     objective: Objective = Objective()
 
 
@@ -75,6 +81,7 @@ def measure(trial: Trial) -> dict[str, float]:
     """
     table = checked(OracleFile, read_toml(trial.lab / ORACLE))
     oracle = _oracle(table, trial)
+    _require_metric(trial.lab, table.objective, oracle)
     start = _start(trial.lab)
     filters = read_filters(trial.lab / FILTERS).from_start(read(start[-1].smiles))
     molecule = _handed_in(trial.artifacts / SERIES, start)
@@ -93,7 +100,7 @@ def box_of(oracle: Oracle) -> Box | None:
 def _oracle(table: OracleFile, trial: Trial) -> Oracle:
     asked = dict(table.oracle)
     if trial.split == "holdout":
-        asked |= dict(table.holdout)
+        asked |= table.holdout
     if table.seeded:
         asked["seed"] = trial.seed
     try:
@@ -123,7 +130,8 @@ def _handed_in(path: Path, start: tuple[Entry, ...]) -> Molecule:
                 )
         if len(series) < len(start):
             raise RefusedError(f"{start[len(series)].name}, of the start, is gone from the series")
-        return read(series[-1].smiles)
+        # Numbers depend on the order of atoms in their last digits: one spelling, one score.
+        return read(read(series[-1].smiles).smiles)
     except SeriesError as error:
         raise RefusedError(str(error)) from None
     except MoleculeError as error:
@@ -144,9 +152,27 @@ def _asked(oracle: Oracle, molecule: Molecule, cache: Path | None) -> Score:
 
 
 def _numbers(objective: Objective, molecule: Molecule, score: Score) -> dict[str, float]:
-    assert score.value is not None  # its status is `ok`
     told = {name: float(PROPERTIES[name][1](molecule.mol)) for name in TOLD}
     if objective.kind == "value":
-        return {"value": score.value, **told, **score.numbers}
-    worth = score.value + objective.penalty * (1 - told["qed"])
-    return {"docking_qed": worth, "affinity": score.value, **told, **score.numbers}
+        assert score.value is not None  # its status is `ok`
+        return {**told, **score.numbers, "value": score.value}
+    if objective.kind == "docking_qed":
+        worth = qed_penalised(score, molecule, objective.penalty)
+    else:
+        worth = objective_named(objective.kind).worth(score, molecule)
+    return {**told, **score.numbers, "affinity": affinity(score), objective.kind: worth}
+
+
+def _require_metric(lab: Path, objective: Objective, oracle: Oracle) -> None:
+    """See that the campaign maximises or minimises what the evaluator measures."""
+    metric = read_lab(lab).metric
+    if metric.name != objective.kind:
+        raise LabError(
+            f"the metric of lab.toml is {metric.name}, the objective of {ORACLE} is "
+            f"{objective.kind}: write the same name in both"
+        )
+    better = oracle.better
+    if objective.kind not in ("value", "docking_qed"):
+        better = objective_named(objective.kind).better
+    if metric.direction != (wanted := {"low": "minimize", "high": "maximize"}[better]):
+        raise LabError(f'{metric.name} gets better as it gets {better}er: direction = "{wanted}"')

@@ -40,7 +40,9 @@ class Medchem:
 
     def __init__(self, path: Path, filters: Filters | None) -> None:
         self._path, self._filters = path, filters
+        self._saved = _stamp(path)
         self._transformations = read_transformations(path)
+        self._known: dict[str, _Prospects] = {}  # by the lead, for the same lead is met again
 
     @classmethod
     def for_lab(cls, lab: Lab, directory: Path, choice: str = "") -> Self:
@@ -59,21 +61,51 @@ class Medchem:
         Raises:
             ResearcherError: if the parent has no lead that can be read.
         """
-        try:
-            self._transformations = read_transformations(self._path)
-        except UsageError as error:  # the person may be just saving it: the last sound one serves
-            desk.notice(str(error))
+        self._look_again(desk)
         path = series_of(briefing.lab)
         text = briefing.files.get(path, "")
-        lead = _lead(path, text)
-        filters = self._filters and self._filters.from_start(
-            _lead(path, briefing.start.get(path, text))
-        )
+        prospects = self._prospects(_lead(path, text), path, briefing)
         past = _Past(briefing, path, self._transformations)
-        for product in past.ordered(products(lead, self._transformations)):
-            if product.transformation.try_refused or not product.refusal(filters):
+        for product in past.ordered(prospects.products):
+            if product.transformation.try_refused or not prospects.refusal(product):
                 return proposal(product, path, text, f"m{briefing.number}", self.name)
         return None
+
+    def _look_again(self, desk: Desk) -> None:
+        """Read the file anew if it was saved; until it is sound, the last sound one serves."""
+        if (stamp := _stamp(self._path)) == self._saved:
+            return
+        try:
+            self._transformations = read_transformations(self._path)
+        except UsageError as error:
+            desk.notice(str(error))
+            return
+        self._saved = stamp
+        self._known.clear()
+
+    def _prospects(self, lead: Molecule, path: str, briefing: Briefing) -> "_Prospects":
+        if lead.smiles not in self._known:
+            start = briefing.start.get(path)
+            filters = self._filters and self._filters.from_start(
+                _lead(path, start) if start else lead
+            )
+            self._known[lead.smiles] = _Prospects(products(lead, self._transformations), filters)
+        return self._known[lead.smiles]
+
+
+class _Prospects:
+    """All products of one lead; what the filters say of one is asked once, when it is wanted."""
+
+    def __init__(self, found: Sequence[Product], filters: Filters | None) -> None:
+        self.products, self._filters = found, filters
+        self._refusals: dict[str, str] = {}
+
+    def refusal(self, product: Product) -> str:
+        """Why the filters refuse a product; empty if they do not."""
+        smiles = product.molecule.smiles
+        if smiles not in self._refusals:
+            self._refusals[smiles] = product.refusal(self._filters)
+        return self._refusals[smiles]
 
 
 def series_of(lab: Lab) -> str:
@@ -95,6 +127,15 @@ def proposal(product: Product, path: str, text: str, name: str, researcher: str)
         key=product.key,
         researcher=researcher,
     )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when a file is saved."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _lead(path: str, text: str) -> Molecule:
@@ -125,7 +166,7 @@ class _Past:
             place = self._places[one.key]
             return self._tried[one.key], self._kinds[one.kind], place, product.number
 
-        new = [p for p in found if same_compound(p.molecule.mol) not in self._compounds]
+        new = [p for p in found if p.compound not in self._compounds]
         return sorted(new, key=turn)
 
 

@@ -67,6 +67,7 @@ class Product:
 
     transformation: Transformation
     molecule: Molecule
+    compound: str  # what tautomers share, see `novum.molecule.identity`
     number: int = 1
     count: int = 1
 
@@ -119,25 +120,26 @@ def products(lead: Molecule, transformations: Iterable[Transformation]) -> list[
     seen = {same_compound(lead.mol)}
     found: list[Product] = []
     for one in transformations:
-        new: list[Molecule] = []
+        new: list[tuple[str, Molecule]] = []
         for molecule in _made(lead.mol, one):
             compound = same_compound(molecule.mol)
             if compound not in seen:
                 seen.add(compound)
-                new.append(molecule)
+                new.append((compound, molecule))
         found += _ranked(one, new)
     return found
 
 
-def _ranked(transformation: Transformation, made: Sequence[Molecule]) -> list[Product]:
-    def rank(molecule: Molecule) -> tuple[float, bytes]:
+def _ranked(transformation: Transformation, made: Sequence[tuple[str, Molecule]]) -> list[Product]:
+    def rank(one: tuple[str, Molecule]) -> tuple[float, bytes]:
+        _, molecule = one
         # Places of a ring are often equals: a hash, lest it be the same place for every group.
         drawn = hashlib.sha256(f"{transformation.key} {molecule.smiles}".encode()).digest()
         return -round(float(QED.qed(molecule.mol)), 2), drawn
 
     return [
-        Product(transformation, molecule, number, len(made))
-        for number, molecule in enumerate(sorted(made, key=rank), 1)
+        Product(transformation, molecule, compound, number, len(made))
+        for number, (compound, molecule) in enumerate(sorted(made, key=rank), 1)
     ]
 
 
@@ -172,7 +174,7 @@ def _reaction(path: Path, key: str, smarts: str) -> rdChemReactions.ChemicalReac
         raise UsageError(f"{told} is no reaction SMARTS") from None
     templates = (reaction.GetNumReactantTemplates(), reaction.GetNumProductTemplates())
     if templates != (1, 1):
-        raise UsageError(f"{told} must turn one molecule into one; put its product in brackets")
+        raise UsageError(f"{told} must turn one molecule into one")
     if reaction.Validate(silent=True)[1]:
         raise UsageError(f"{told} has errors: look at its atom maps")
     reaction.Initialize()
