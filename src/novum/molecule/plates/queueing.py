@@ -12,11 +12,12 @@ from novum import asking
 from novum.campaign.requests import NOT_UNDERSTOOD, proposal_in
 from novum.errors import PatchError, UsageError
 from novum.ledger import Ledger, Request
+from novum.molecule.lead import appended
 from novum.molecule.plates.assay import Assay
 from novum.molecule.plates.oracle import answer_in
 from novum.molecule.plates.picking import Candidate
 from novum.molecule.plates.results import Answer
-from novum.molecule.plates.series import lead_of, with_molecule
+from novum.molecule.plates.series import lead_of
 from novum.molecule.plates.store import Known, PlateStore
 from novum.patch import apply_edits
 from novum.records import Edit, Proposal
@@ -132,7 +133,7 @@ def _key(request: Request) -> str:
 def _proposal(one: Known, key: str, series: str, before: str) -> Proposal:
     title = one.title or one.name
     reason = title if title != one.name else one.hypothesis
-    after = with_molecule(before, one.smiles, one.name, reason)
+    after = appended(before, one.smiles, one.name, reason)
     return Proposal(
         title,
         (Edit(series, None, after),),
