@@ -8,12 +8,12 @@
     [objective]                 # what the metric is made of
 """
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from novum.errors import LabError, UsageError
 from novum.molecule.cache import Cache, Remembered
@@ -50,7 +50,7 @@ class OracleFile(Table):
 
     seeded: bool = False
     oracle: dict[str, Any]
-    holdout: Mapping[str, Any] = MappingProxyType({})
+    holdout: Annotated[dict[str, Any], Field(default_factory=dict)]
     objective: Objective = Objective()
 
 

@@ -55,7 +55,7 @@ def queue(
     series = assay.tables.assay.series
     on = asking.ground(directory)
     done = []
-    with closing(Ledger(directory)) as ledger:
+    with closing(Ledger(directory)) as ledger, store.alone():  # or two imports queue it twice
         busy = {one.smiles for one in _in_line(ledger, on, series)} | {lead}
         judged = _judged(ledger, on, series)
         counts = Counter(_idea(key) for key in _keys(ledger))
