@@ -2,7 +2,7 @@
 
 import pytest
 
-from novum.campaign import LaterError
+from novum.campaign import Asked, LaterError
 from novum.campaign.events import Notice
 from novum.errors import CampaignError, LabError
 from novum.lab import parse_lab
@@ -99,3 +99,21 @@ def test_a_baseline_without_enough_values_begins_no_campaign(bed):
         bed.run([bed.idea(1)], wells({"0": [5.0, 5.1], "1": [1.0]}))
     bed.run([bed.idea(1)], wells({"0": [5.0, 5.1, 5.3], "1": [1.0, 1.1]}))
     assert scores(bed, 0) == (5.0, 5.1, 5.3)
+
+
+def test_a_confirmation_goes_on_with_values_that_no_verdict_rests_on(bed):
+    gaussian(bed, min_runs=2, max_runs=2)
+    start = [5.0, 5.1, 5.2, 5.15, 5.05, 5.12, 5.08]
+    better = [1.0, 1.1, 1.05, 1.02, 1.08, 1.01]
+    values = {"0": start[:5], "1": better[:4]}
+    bed.run([bed.idea(1)], wells(values))
+    with pytest.raises(LaterError):
+        bed.machine([], wells(values)).confirm(Asked(pairs=4))
+    values |= {"0": start, "1": better}
+    bed.machine([], wells(values)).confirm(Asked(pairs=4))
+    confirmed = [
+        trial.measurement.metric
+        for trial in bed.ledger.all_trials(bed.campaign().id)
+        if trial.measurement is not None and not trial.searched
+    ]
+    assert sorted(confirmed) == sorted(start[3:] + better[2:])

@@ -14,11 +14,12 @@ import pytest
 
 pytest.importorskip("rdkit")
 
+from plate_cases import LEAD, SIGNAL
+
 from novum import asking, cli, labs
 from novum.ledger import Ledger
 from novum.molecule.measuring import NoAnswerYetError, Trial, measure
 from novum.records import Edit, Proposal
-from plate_cases import LEAD, SIGNAL
 
 NOVUM = [sys.executable, "-m", "novum"]
 IDEAS = {  # how potent each one is
@@ -26,7 +27,7 @@ IDEAS = {  # how potent each one is
     "NC(=O)c1cccc2[nH]c(C3CCCCC3)nc12": ("cyclohexyl", 5.0),
     "NC(=O)c1cccc2[nH]c(C3CCCN3)nc12": ("pyrrolidyl", 7.6),
 }
-POTENCY = {name: value for name, value in IDEAS.values()} | {"lead": 6.0, "reference": 8.0}
+POTENCY = dict(IDEAS.values()) | {"lead": 6.0, "reference": 8.0}
 
 
 @pytest.fixture
@@ -105,8 +106,9 @@ def results(path: Path, rows, wanted=lambda row: True, **potency: float) -> Path
     for row in rows:
         if wanted(row):
             p = known[row["molecule"]] + 0.02 * (int(row["replicate"]) - 1)
-            row = {**row, "IC50 (nM)": f"{10 ** (9 - p):.6g}"}
-        table.writerow(row)
+            table.writerow({**row, "IC50 (nM)": f"{10 ** (9 - p):.6g}"})
+        else:
+            table.writerow(row)
     path.write_text(out.getvalue())
     return path
 
