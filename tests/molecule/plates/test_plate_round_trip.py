@@ -170,10 +170,10 @@ def test_a_partial_a_late_a_repeated_and_a_corrected_file(lab, novum, tmp_path):
 
     # The next plate carries the new lead, and nothing that is measured.
     (lab / "ideas.smi").write_text("CCO ethanol\n" + (lab / "ideas.smi").read_text())
-    second = export(novum, lab, "--plate", 96, "--molecules", 5)
+    second = export(novum, lab, "--plate", 96, "--molecules", 5, "--again", "lead")
     assert {row["plate"] for row in second} == {"P002"}
     assert {row["molecule"] for row in second if row["role"] == "lead"} == {"cyclohexyl"}
-    assert {row["molecule"] for row in second if row["role"] == "sample"} == {"ethanol"}
+    assert {row["molecule"] for row in second if row["role"] == "sample"} == {"ethanol", "lead"}
     facts = json.loads(novum("assay", "status", lab, "--json"))
     assert [plate["state"] for plate in facts["plates"]] == ["complete", "out"]
     assert {one["name"]: one["state"] for one in facts["molecules"]} == {
@@ -181,6 +181,9 @@ def test_a_partial_a_late_a_repeated_and_a_corrected_file(lab, novum, tmp_path):
         "pyrrolidyl": "measured", "ethanol": "waiting",
     }  # fmt: skip
     assert len(facts["imports"]) == 4
+    third = results(tmp_path / "third.csv", second, ethanol=5.0, cyclohexyl=8.9)
+    novum("assay", "import", lab, third)
+    assert in_line(lab) == ["assay/ethanol"], "the start was judged as the baseline"
 
 
 IDEAS_NAMES = {name for name, _ in IDEAS.values()}

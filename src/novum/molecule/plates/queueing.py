@@ -56,7 +56,8 @@ def queue(
     on = asking.ground(directory)
     done = []
     with closing(Ledger(directory)) as ledger, store.alone():  # or two imports queue it twice
-        busy = {one.smiles for one in _in_line(ledger, on, series)} | {lead}
+        busy = {one.smiles for one in _in_line(ledger, on, series)}
+        busy |= {lead, _start(on, series)}
         judged = _judged(ledger, on, series)
         counts = Counter(_idea(key) for key in _keys(ledger))
         for smiles, one in store.molecules().items():
@@ -82,6 +83,14 @@ def _in_line(ledger: Ledger, on: asking.Ground, series: str) -> Iterator[Candida
         smiles = _proposed(one, on.files, on.lab.files.editable, series)
         if smiles is not None:
             yield Candidate(smiles, one.title, one.hypothesis, one.key, one.kind, one.source)
+
+
+def _start(on: asking.Ground, series: str) -> str:
+    """What the campaign began with, which is judged as its baseline; empty if there is none."""
+    if on.campaign is None:
+        return ""
+    files = on.repo.files(on.campaign.start_commit, on.lab.files.editable)
+    return lead_of(files.get(series, ""), series).smiles
 
 
 def _judged(ledger: Ledger, on: asking.Ground, series: str) -> dict[str, float]:
