@@ -274,8 +274,7 @@ def _number(text: str, assay: Assay, *, comma: bool) -> tuple[float | None, str]
     parts = re.fullmatch(r"([^A-Za-zµμ%]*(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ%/]*)", text)
     if parts is None:
         return None, ""
-    digits, behind = parts[1].strip(), parts[2]
-    digits = digits.replace(".", "").replace(",", ".") if comma else digits.replace(",", "")
+    digits, behind = _with_point(parts[1].strip(), comma=comma), parts[2]
     if not _NUMBER.fullmatch(digits):
         return None, ""
     if behind and units.unit_called(behind) is None:
@@ -283,6 +282,15 @@ def _number(text: str, assay: Assay, *, comma: bool) -> tuple[float | None, str]
     if behind and units.unit_called(behind) != assay.unit:
         return None, f'it is in {behind}, and assay.toml says unit = "{assay.unit}"'
     return float(digits), ""
+
+
+def _with_point(digits: str, *, comma: bool) -> str:
+    """A number with a decimal point and no thousands apart; empty if they are not by threes."""
+    group, decimal = (".", ",") if comma else (",", ".")
+    whole, _, rest = digits.partition(decimal)
+    if group in digits and not re.fullmatch(rf"[+-]?\d{{1,3}}(\{group}\d{{3}})+", whole):
+        return ""
+    return "" if group in rest else digits.replace(group, "").replace(decimal, ".")
 
 
 def _within(reading: Reading, assay: Assay) -> Reading:
