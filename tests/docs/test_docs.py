@@ -63,11 +63,20 @@ def rows(text: str) -> dict[str, list[str]]:
     return found
 
 
+def commands() -> dict[str, click.Command]:
+    """Every command by the words that call it, those of groups too: `assay export`."""
+    found = dict(cli.commands)
+    for name, group in cli.commands.items():
+        if isinstance(group, click.Group):
+            found |= {f"{name} {word}": command for word, command in group.commands.items()}
+    return found
+
+
 def help_texts() -> str:
     """What `--help` prints, for the whole and for each command, as Markdown."""
     blocks = []
-    for command in ("", *sorted(cli.commands)):
-        words = [command, "--help"] if command else ["--help"]
+    for command in ("", *sorted(commands())):
+        words = [*command.split(), "--help"]
         done = CliRunner().invoke(cli, words, prog_name="novum", terminal_width=96)
         assert done.exit_code == 0, done.output
         text = "\n".join(line.rstrip() for line in done.output.strip().splitlines())
@@ -83,7 +92,7 @@ def test_the_help_texts_are_current():
 
 def test_every_command_has_a_page_that_speaks_of_it():
     told = "\n".join(path.read_text() for path in PAGES if path.name != "cli.md")
-    missing = [name for name in cli.commands if f"novum {name}" not in told]
+    missing = [name for name in commands() if f"novum {name}" not in told]
     assert not missing
 
 
@@ -105,14 +114,17 @@ def test_examples_use_commands_and_options_that_exist():
     for where, (name, *words) in examples:
         known = {option for parameter in cli.params for option in parameter.opts}
         if not name.startswith("-"):
-            assert name in cli.commands, f"{where}: novum {name}"
-            known = {o for p in cli.commands[name].params for o in [*p.opts, *p.secondary_opts]}
+            called = name
+            if isinstance(cli.commands.get(name), click.Group):
+                called = f"{name} {words[0]}"
+            assert called in commands(), f"{where}: novum {called}"
+            known = {o for p in commands()[called].params for o in [*p.opts, *p.secondary_opts]}
         unknown = {word for word in [name, *words] if word.startswith("-")} - known
         assert not unknown, f"{where}: novum {name} has no {unknown}"
 
 
 def test_options_named_in_the_text_exist():
-    parameters = [p for command in cli.commands.values() for p in command.params]
+    parameters = [p for command in commands().values() for p in command.params]
     known = {option for parameter in [*parameters, *cli.params] for option in parameter.opts}
     known |= {
         "--help",

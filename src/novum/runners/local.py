@@ -124,7 +124,8 @@ def _evaluate(
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     failed = failure(process)
     if failed and process.status == NO_ANSWER_YET:
-        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{failed[1]}"
+        told = failed[1].removeprefix(f"exit status {NO_ANSWER_YET}: ")
+        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"
     if failed is None:
         return None
     state = TrialState.INVALID if failed[0] is TrialState.CRASH else failed[0]

@@ -1,14 +1,20 @@
 """assay.toml: what is wrong is named by its key, before a plate goes out."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("rdkit")
 
 from plate_cases import POTENCY, SIGNAL, potency, signal
 
+from novum import labs
 from novum.errors import LabError
-from novum.lab import parse_lab
-from novum.molecule.plates.assay import parse_assay, read_assay, require_fitting
+from novum.lab import parse_lab, read_lab
+from novum.molecule.plates.assay import AssayTables, parse_assay, read_assay, require_fitting
+from novum.molecule.plates.reading import Found
 
 WRONG = {
     "unknown": (POTENCY + "colour = 1\n", "unknown key `plate.colour`"),
@@ -77,3 +83,27 @@ def test_an_assay_must_speak_of_the_metric_of_its_lab():
 def test_a_lab_without_an_assay_is_told_how_to_get_one(tmp_path):
     with pytest.raises(LabError, match="novum new assay"):
         read_assay(tmp_path)
+
+
+def test_every_key_is_documented_with_its_default():
+    page = (Path(__file__).parents[3] / "docs" / "assays.md").read_text(encoding="utf-8")
+    text = page.partition("\n## assay.toml\n")[2].partition("\n## ")[0]
+    sections = dict(re.findall(r"^### `\[(\w+)\]`$(.*?)(?=^### |\Z)", text, re.M | re.S))
+    assert set(sections) == set(AssayTables.model_fields)
+    for name, field in AssayTables.model_fields.items():
+        told = dict(re.findall(r"^\| `(\w+)` \| .*? \| ([^|]*) \| [^|]*\|$", sections[name], re.M))
+        keys = field.annotation.model_fields
+        assert set(told) == set(keys), name
+        for key, one in keys.items():
+            wanted = "required" if one.is_required() else json.dumps(one.default)
+            assert told[key].strip("`") == wanted.replace("null", "none"), f"{name}.{key}"
+
+
+def test_every_status_of_a_well_is_documented():
+    page = (Path(__file__).parents[3] / "docs" / "assays.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\| `(\w+)` \| [^|]* \|$", page, re.M)) >= set(Found) - {Found.NUMBER}
+
+
+def test_the_assay_of_the_lab_that_comes_with_novum_is_sound(tmp_path):
+    labs.create("assay", tmp_path / "lab")
+    require_fitting(read_assay(tmp_path / "lab"), read_lab(tmp_path / "lab"))

@@ -230,6 +230,15 @@ def test_thousands_with_commas_are_told_by_their_points():
     assert numbers(read(text)) == {"A01": 1234.5, "A02": 2000}
 
 
+def test_thousands_that_are_not_by_threes_are_no_number():
+    found = {one.well: one for one in read("well;IC50 (nM)\nA01;1.234,5\nA02;1.5\n").readings}
+    assert found["A01"].number == 1234.5
+    assert found["A02"].found is Found.TEXT, "it is neither 15 nor 1.5"
+    one = only("well;IC50 (nM)\nA01;1,23\n", decimal="point")
+    assert one.found is Found.TEXT
+    assert only("well;IC50 (nM)\nA01;1,234,567.5\n").number == 1234567.5
+
+
 def test_what_nobody_can_tell_is_refused():
     text = "well;IC50 (nM)\nA01;1,234\nA02;2,500\n"
     refused(text, "nobody can tell", "--decimal")
@@ -253,6 +262,8 @@ def test_what_nobody_can_tell_is_refused():
         ((PLAIN + "\n" + PLAIN).encode(), "several tables"),
         ((PLAIN + matrix()).encode(), "several tables"),
         (matrix((8, 12)).encode(), "96 wells"),
+        (b"well,IC50 (nM)\nA01,12,5\nA02,1\n", "line 2 has more cells"),
+        (matrix().replace("A,1,2", "A,1,5,2").encode(), "line 3 has more cells"),
         (matrix().replace("D,", "E,").encode(), "no plate of"),
         (matrix().encode().rpartition(b"D,")[0], "no plate of"),
     ],

@@ -1,37 +1,54 @@
-"""What the laboratory measured of the lead: one well a run. No value yet is exit status 75."""
+"""What did the laboratory measure of the lead? One well a run, as Novum's oracle `plate` gives it.
+
+Status 1 means that the molecule has no score, for a reason that is told (what cannot be read, what
+is beyond the limits of the assay); 2 that the lab's own files are not sound; 75 that there is no
+value yet.
+"""
+
+import sys
+
+if __name__ == "__main__":  # what lies in this directory cannot pose as a library
+    sys.path[:] = sys.path[1:]
 
 import json
 import os
-import sys
-import tomllib
 from pathlib import Path
 
 from novum.errors import NovumError
-from novum.molecule.plates.oracle import PlateOracle
-from novum.molecule.plates.series import lead_of
+from novum.lab import read_lab
+from novum.molecule.lead import SeriesError, read_series
+from novum.molecule.oracles import read_oracle
 from novum.molecule.scores import Status
 
-LONGEST = 1_000_000  # bytes of a series
-LATER = {Status.PENDING, Status.UNAVAILABLE, Status.TIMEOUT}
-HERE = Path(__file__).parent
+LAB = Path(__file__).resolve().parent
+REFUSED, UNSOUND, LATER = 1, 2, 75
 
 
 def main() -> int:
-    text = Path(os.environ["NOVUM_ARTIFACTS"], "lead.smi").read_bytes()[:LONGEST].decode()
-    lab = tomllib.loads((HERE / "lab.toml").read_text())
-    table = tomllib.loads((HERE / "oracle.toml").read_text())["oracle"]
     try:
-        lead = lead_of(text, "lead.smi")
-        (score,) = PlateOracle.from_table(table, HERE).score([lead.smiles])
+        metric = read_lab(LAB).metric.name
+        oracle = read_oracle(LAB / "oracle.toml")
+        lead = read_series(Path(os.environ.get("NOVUM_ARTIFACTS", LAB)) / "lead.smi")[-1]
+    except SeriesError as error:
+        return say(str(error), REFUSED)
     except NovumError as error:
-        print(error)
-        return 1
+        return say(str(error), UNSOUND)
+    (score,) = oracle.score([lead.smiles])
     if score.value is None:
-        print(f"{lead.name or lead.smiles}: {score.reason}")
-        return 75 if score.status in LATER else 1
-    result = {lab["metric"]["name"]: score.value, **score.numbers}
-    Path(os.environ["NOVUM_RESULT"]).write_text(json.dumps(result))
+        waits = score.status in {Status.PENDING, Status.UNAVAILABLE}
+        return say(f"{lead.name}: {score.reason}", LATER if waits else REFUSED)
+    numbers = {metric: score.value, **score.numbers}
+    for name, value in numbers.items():
+        print(f"{name}: {value:.6g}")
+    if result := os.environ.get("NOVUM_RESULT"):
+        Path(result).write_text(json.dumps(numbers) + "\n")
     return 0
 
 
-sys.exit(main())
+def say(reason: str, status: int) -> int:
+    print(f"evaluate.py: {reason}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

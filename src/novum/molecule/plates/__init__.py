@@ -11,7 +11,8 @@ it, does one thing, and ends.
     reading.py     what each well says: a number, or a status with a reason
     quality.py     Z', the signal window, how well replicates agree
     results.py     from readings and controls to values, and to one answer for each molecule
-    series.py      the lead series, read and continued
+    series.py      the lead of a series; files of ideas
+    candidates.py  what the lab itself would make of its lead
     store.py       what is out and what came in, with its history
     oracle.py      the oracle `plate`: one measured well for each run of a trial
     queueing.py    measured molecules become proposals in the ledger

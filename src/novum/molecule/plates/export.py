@@ -11,15 +11,15 @@ from pathlib import Path
 from novum import asking
 from novum.errors import UsageError
 from novum.ledger.home import CACHE, make_home
+from novum.molecule.lead import LONGEST_NAME, Entry
 from novum.molecule.plates.assay import Assay, read_assay, require_fitting
 from novum.molecule.plates.layout import SHAPES, arrange, room
 from novum.molecule.plates.oracle import answer_in
 from novum.molecule.plates.picking import KNOWN, Candidate, Picked, pick
 from novum.molecule.plates.queueing import in_line
-from novum.molecule.plates.series import Entry, lead_of
+from novum.molecule.plates.series import lead_of
 from novum.molecule.plates.store import STORE_FILE, Known, Plate, PlateStore
 
-LONGEST_NAME = 60  # characters of a molecule's own name
 Ideas = Callable[[str], Iterable[Candidate]]
 """What could be made of a lead, given its canonical SMILES."""
 

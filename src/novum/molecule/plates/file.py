@@ -131,7 +131,7 @@ def _cells(text: str, separator: str, name: str) -> Cells | None:
         lines = ", ".join(str(rows[number][0]) for number in sorted(starts + matrices))
         raise FileError(f"{name} holds several tables (lines {lines}); leave one, and import that")
     if starts:
-        return _table(rows, starts[0], separator)
+        return _table(rows, starts[0], separator, name)
     return _matrix(rows, matrices[0], separator, name) if matrices else None
 
 
@@ -148,7 +148,7 @@ def _well_columns(cells: Sequence[str]) -> tuple[int, ...] | None:
     return (rows[0], columns[0]) if rows and columns else None
 
 
-def _table(rows: list[Row], start: int, separator: str) -> Cells:
+def _table(rows: list[Row], start: int, separator: str, name: str) -> Cells:
     headings = tuple(cell.strip() for cell in rows[start][1])
     where = _well_columns(headings)
     assert where is not None
@@ -157,11 +157,21 @@ def _table(rows: list[Row], start: int, separator: str) -> Cells:
         said = "".join(cells[number].strip() for number in where if number < len(cells))
         well = well_called(said)
         if well is not None:
+            _require_no_more(cells[len(headings) :], line, name)
             padded = (*cells, *[""] * (len(headings) - len(cells)))
             wells.append((line, well, padded))
         elif any(cell.strip() for cell in cells):
             ignored.append(line)
     return Cells(headings, tuple(wells), tuple(rows[:start]), tuple(ignored), separator)
+
+
+def _require_no_more(cells: Sequence[str], line: int, name: str) -> None:
+    """A line that is longer than its headings may be `12,5` torn in two."""
+    if any(cell.strip() for cell in cells):
+        raise FileError(
+            f"{name}: line {line} has more cells than the headings; if its numbers have decimal "
+            "commas, part the cells with semicolons"
+        )
 
 
 def _matrix_columns(cells: Sequence[str]) -> list[int] | None:
@@ -183,6 +193,8 @@ def _matrix(rows: list[Row], start: int, separator: str, name: str) -> Cells:
         label = "".join(cells[: places[0]]).strip().upper()
         if len(label) == 1 and label in ROWS and label not in letters:
             letters += label
+            behind = [cell for cell in cells[places[-1] + 1 :] if cell.strip().upper() != label]
+            _require_no_more(behind, line, name)
             for number, place in enumerate(places, 1):
                 said = cells[place] if place < len(cells) else ""
                 wells.append((line, f"{label}{number:02}", (said,)))

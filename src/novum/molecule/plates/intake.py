@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from novum.molecule.plates.reading import (
 )
 from novum.molecule.plates.results import Outcome, evaluated, quality_facts
 from novum.molecule.plates.series import lead_of
-from novum.molecule.plates.store import Import, Plate, PlateStore, merge
+from novum.molecule.plates.store import Import, Plate, PlateStore
 
 _TOLD = 12  # wells that are named one by one
 
@@ -77,24 +78,20 @@ def take_in(directory: Path, path: Path, wish: Wish) -> Imported:
         layout = store.layout(plate.name)
         held = _holdings(store, assay, layout)
         sheet = read_sheet(content, path.name, assay, plate.size, held, wish.hints)
-        readings = store.readings(plate.name)
-        merge(readings, sheet.readings)
-        outcome = evaluated(assay, layout, readings)
-        old = store.values(plate.name)
         came = Import(0, plate.name, path.name, digest, time.time(), wish.who or getpass.getuser())
-        if not store.add_import(came, assay.digest, content, sheet.readings, outcome.values):
-            return _repeated(directory, store, assay, lead, came, path.name)
-        changed = tuple(
-            one.well for one in outcome.values if one.well in old and old[one.well] != one
+        taken = store.add_import(
+            came, assay.digest, content, sheet.readings, partial(evaluated, assay, layout)
         )
+        if taken is None:
+            return _repeated(directory, store, assay, lead, came, path.name)
         queued = tuple(queue(directory, store, assay, lead))
-        words = _words(plate, layout, sheet, outcome, changed, lead)
+        words = _words(plate, layout, sheet, taken.outcome, taken.corrected, lead)
         return Imported(
             plate.name,
             True,
             sheet.readings,
-            outcome,
-            changed,
+            taken.outcome,
+            taken.corrected,
             queued,
             (*words, *_queue_words(directory, queued)),
         )
@@ -168,6 +165,9 @@ def _plate_of(
         plate = require_plate(store, wanted)
         if said and said.pop().lower() != plate.name.lower():
             raise FileError(f"{name} says that it is of another plate than {plate.name}")
+        earlier = _earlier(store.imports(), digest)
+        if earlier is not None and earlier.plate != plate.name:
+            raise FileError(f"{name} was imported already, as the results of {earlier.plate}")
         return plate
     if said:
         return require_plate(store, said.pop())

@@ -109,7 +109,7 @@ class PlateOracle:
         if self._run >= len(values):
             words = (
                 f"all {len(values)} wells of it are used, and an average of them is no fresh "
-                "evidence; the next plate measures it again: novum assay export --again"
+                f"evidence; to measure it again: novum assay export --again {_name(store, known)}"
             )
             return Score.without(known, Status.PENDING, words)
         return Score(known, values[self._run], numbers=numbers)
@@ -125,6 +125,11 @@ def open_since(assay: Assay, now: float) -> float | None:
     """When a plate must have been made for results still to be awaited; None: whenever."""
     days = assay.tables.expiry.plates
     return None if days is None else now - days * _DAY
+
+
+def _name(store: PlateStore, smiles: str) -> str:
+    known = store.molecules().get(smiles)
+    return known.name if known is not None else smiles
 
 
 def _run() -> int | None:

@@ -12,7 +12,7 @@ from rdkit.SimDivFilters import rdSimDivPickers
 
 from novum.errors import UsageError
 from novum.molecule.molecules import Molecule, MoleculeError, read
-from novum.molecule.plates.series import entries
+from novum.molecule.plates.series import ideas_in
 
 Order = Literal["diverse", "given"]
 LONGEST_FILE = 100_000  # lines of a file of ideas
@@ -54,7 +54,7 @@ def read_ideas(path: Path) -> list[Candidate]:
         raise UsageError(f"{path} cannot be read: {error}") from None
     if len(lines) > LONGEST_FILE:
         raise UsageError(f"{path} has {len(lines)} lines; at most {LONGEST_FILE} are read")
-    found = entries("\n".join(lines))
+    found = ideas_in("\n".join(lines))
     return [
         Candidate(
             one.smiles,

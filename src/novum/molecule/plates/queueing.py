@@ -12,11 +12,12 @@ from novum import asking
 from novum.campaign.requests import NOT_UNDERSTOOD, proposal_in
 from novum.errors import PatchError, UsageError
 from novum.ledger import Ledger, Request
+from novum.molecule.lead import appended
 from novum.molecule.plates.assay import Assay
 from novum.molecule.plates.oracle import answer_in
 from novum.molecule.plates.picking import Candidate
 from novum.molecule.plates.results import Answer
-from novum.molecule.plates.series import lead_of, with_molecule
+from novum.molecule.plates.series import lead_of
 from novum.molecule.plates.store import Known, PlateStore
 from novum.patch import apply_edits
 from novum.records import Edit, Proposal
@@ -54,8 +55,9 @@ def queue(
     series = assay.tables.assay.series
     on = asking.ground(directory)
     done = []
-    with closing(Ledger(directory)) as ledger:
-        busy = {one.smiles for one in _in_line(ledger, on, series)} | {lead}
+    with closing(Ledger(directory)) as ledger, store.alone():  # or two imports queue it twice
+        busy = {one.smiles for one in _in_line(ledger, on, series)}
+        busy |= {lead, _start(on, series)}
         judged = _judged(ledger, on, series)
         counts = Counter(_idea(key) for key in _keys(ledger))
         for smiles, one in store.molecules().items():
@@ -81,6 +83,14 @@ def _in_line(ledger: Ledger, on: asking.Ground, series: str) -> Iterator[Candida
         smiles = _proposed(one, on.files, on.lab.files.editable, series)
         if smiles is not None:
             yield Candidate(smiles, one.title, one.hypothesis, one.key, one.kind, one.source)
+
+
+def _start(on: asking.Ground, series: str) -> str:
+    """What the campaign began with, which is judged as its baseline; empty if there is none."""
+    if on.campaign is None:
+        return ""
+    files = on.repo.files(on.campaign.start_commit, on.lab.files.editable)
+    return lead_of(files.get(series, ""), series).smiles
 
 
 def _judged(ledger: Ledger, on: asking.Ground, series: str) -> dict[str, float]:
@@ -132,7 +142,7 @@ def _key(request: Request) -> str:
 def _proposal(one: Known, key: str, series: str, before: str) -> Proposal:
     title = one.title or one.name
     reason = title if title != one.name else one.hypothesis
-    after = with_molecule(before, one.smiles, one.name, reason)
+    after = appended(before, one.smiles, one.name, reason)
     return Proposal(
         title,
         (Edit(series, None, after),),

@@ -45,6 +45,9 @@ class Found(StrEnum):
     UNUSED = "unused"  # the layout leaves it empty
 
 
+_NOTHING = {Found.EMPTY, Found.OFF_PLATE, Found.UNUSED}
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one well says. `number` is there if, and only if, it is a number or a bound."""
@@ -121,17 +124,13 @@ def read_sheet(
     columns = _columns(cells, assay, name, hints)
     _require_unit(cells, columns, assay, name, hints)
     comma = _decimal_comma([line[columns.value] for _, _, line in cells.wells], cells, name, hints)
-    known = set(wells(size))
     read: dict[str, list[Reading]] = defaultdict(list)
     mismatched = compared = 0
     for _, well, line in cells.wells:
-        reading = _reading(well, line[columns.value], assay, comma=comma)
-        if well not in known:
-            reading = _refused(reading, Found.OFF_PLATE, f"a plate of {size} wells has no {well}")
-        elif well not in layout:
-            reading = _refused(reading, Found.UNUSED, "the layout leaves this well empty")
-        elif (other := _other_molecule(line, columns, layout[well])) is not None:
-            compared += 1
+        reading = _placed(_reading(well, line[columns.value], assay, comma=comma), layout, size)
+        if reading.found not in _NOTHING:
+            other = _other_molecule(line, columns, layout[well])
+            compared += other is not None
             if other:
                 mismatched += 1
                 reading = _refused(reading, Found.MISMATCH, other)
@@ -141,8 +140,8 @@ def read_sheet(
             f"{name} says of {mismatched} of {compared} wells that other molecules are there: it "
             "is of another plate, or the plate was turned"
         )
-    if not any(one.found is not Found.EMPTY for own in read.values() for one in own):
-        raise FileError(f"{name} holds no results: every cell of the plate is empty")
+    if all(one.found in _NOTHING for own in read.values() for one in own):
+        raise FileError(f"{name} holds no results: every cell of a well in use is empty")
     readings = [_single(own) for own in read.values()]
     return Sheet(tuple(readings), frozenset(cells.plates()), cells.ignored)
 
@@ -275,8 +274,7 @@ def _number(text: str, assay: Assay, *, comma: bool) -> tuple[float | None, str]
     parts = re.fullmatch(r"([^A-Za-zµμ%]*(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ%/]*)", text)
     if parts is None:
         return None, ""
-    digits, behind = parts[1].strip(), parts[2]
-    digits = digits.replace(".", "").replace(",", ".") if comma else digits.replace(",", "")
+    digits, behind = _with_point(parts[1].strip(), comma=comma), parts[2]
     if not _NUMBER.fullmatch(digits):
         return None, ""
     if behind and units.unit_called(behind) is None:
@@ -284,6 +282,15 @@ def _number(text: str, assay: Assay, *, comma: bool) -> tuple[float | None, str]
     if behind and units.unit_called(behind) != assay.unit:
         return None, f'it is in {behind}, and assay.toml says unit = "{assay.unit}"'
     return float(digits), ""
+
+
+def _with_point(digits: str, *, comma: bool) -> str:
+    """A number with a decimal point and no thousands apart; empty if they are not by threes."""
+    group, decimal = (".", ",") if comma else (",", ".")
+    whole, _, rest = digits.partition(decimal)
+    if group in digits and not re.fullmatch(rf"[+-]?\d{{1,3}}(\{group}\d{{3}})+", whole):
+        return ""
+    return "" if group in rest else digits.replace(group, "").replace(decimal, ".")
 
 
 def _within(reading: Reading, assay: Assay) -> Reading:
@@ -308,6 +315,16 @@ def _refused(reading: Reading, found: Found, reason: str) -> Reading:
 
 
 # -- wells ----------------------------------------------------------------------------------------
+
+
+def _placed(reading: Reading, layout: Mapping[str, Holding], size: int) -> Reading:
+    """The reading, if its well is one that the layout uses."""
+    if reading.found is Found.EMPTY or reading.well in layout:
+        return reading
+    if reading.well in wells(size):
+        return _refused(reading, Found.UNUSED, "the layout leaves this well empty")
+    reason = f"a plate of {size} wells has no {reading.well}"
+    return _refused(reading, Found.OFF_PLATE, reason)
 
 
 def _other_molecule(line: tuple[str, ...], columns: _Columns, holding: Holding) -> str | None:

@@ -1,59 +1,36 @@
-"""The lead series: one line a molecule, `SMILES name  # reason`; the last one is the lead."""
+"""The lead of a series, and files of ideas, whose lines may do without a name."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from novum.errors import UsageError
+from novum.molecule.lead import Entry, SeriesError, parse
 from novum.molecule.molecules import MoleculeError, canonical
 
-LONGEST_REASON = 200  # characters; the whole of it is in the proposal
+_REASON = re.compile(r"(?:^|\s)#(.*)")  # a `#` inside a SMILES is a triple bond
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a series or of a file of ideas; the SMILES as it is written."""
-
-    smiles: str
-    name: str
-    reason: str
-
-
-def entries(text: str) -> Iterator[Entry]:
-    """The molecules of a SMILES file, in order.
-
-    A `#` inside a SMILES is a triple bond; one after a blank begins a reason.
-    """
-    for line in text.splitlines():
-        body = line.strip()
-        if body and not body.startswith("#"):
-            body, _, reason = body.partition(" #")
+def ideas_in(text: str) -> Iterator[Entry]:
+    """The molecules of a SMILES file, in order: `SMILES name  # reason`, the last two optional."""
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _REASON.search(line)
+        body = line[: found.start()] if found else line
+        if body.strip():
             smiles, *name = body.split(maxsplit=1)
-            yield Entry(smiles, " ".join(name).strip(), reason.strip())
+            reason = found[1].strip() if found else ""
+            yield Entry(smiles, " ".join(name).strip(), reason, number)
 
 
 def lead_of(text: str, where: str) -> Entry:
     """The last molecule of a series, with its canonical SMILES.
 
     Raises:
-        UsageError: if there is none, or it is no molecule.
+        UsageError: if the series cannot be read, or its last line is no molecule.
     """
-    molecules = list(entries(text))
-    if not molecules:
-        raise UsageError(f"{where} holds no molecule, so there is no lead")
-    last = molecules[-1]
     try:
-        return Entry(canonical(last.smiles), last.name, last.reason)
+        last = parse(text)[-1]
+        return Entry(canonical(last.smiles), last.name, last.reason, last.line)
+    except SeriesError as error:
+        raise UsageError(f"{where}: {error}") from None
     except MoleculeError as error:
-        raise UsageError(f"{where}: the lead {last.smiles} cannot be used: {error.reason}") from (
-            None
-        )
-
-
-def with_molecule(text: str, smiles: str, name: str, reason: str) -> str:
-    """The series with one more molecule, which is the lead then."""
-    words = " ".join(reason.split())
-    if len(words) > LONGEST_REASON:
-        words = words[: LONGEST_REASON - 1] + "…"
-    line = f"{smiles} {name}" + (f"  # {words}" if words else "")
-    before = text if text.endswith("\n") or not text else text + "\n"
-    return f"{before}{line}\n"
+        raise UsageError(f"{where}: the lead cannot be used: {error.reason}") from None

@@ -6,7 +6,7 @@ Nothing is ever overwritten: a later file adds rows, and the newest row of a wel
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from novum.errors import NovumError
 from novum.molecule.plates.layout import LEAD, SAMPLE, Content
 from novum.molecule.plates.reading import Found, Reading
-from novum.molecule.plates.results import Sample, Value, Worth
+from novum.molecule.plates.results import Outcome, Sample, Value, Worth
 
 STORE_FILE = "plates.db"
 PATIENCE = 30.0  # seconds to wait for another process that writes
@@ -93,6 +93,14 @@ class Import:
     who: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a plate comes to with a file taken in, and the wells whose values it corrected."""
+
+    outcome: Outcome
+    corrected: tuple[str, ...]
+
+
 class PlateStore:
     """The plates of one lab. Any process may open it; one writes at a time."""
 
@@ -111,6 +119,12 @@ class PlateStore:
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this lasts, no other process writes here."""
+        with self._write():
+            yield
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -254,14 +268,21 @@ class PlateStore:
         came: Import,
         assay: str,
         content: bytes,
-        readings: Iterable[Reading],
-        values: Iterable[Value],
-    ) -> bool:
-        """Take a file in, all of it or nothing; False, and nothing, if it is in already."""
+        readings: Sequence[Reading],
+        worth: Callable[[Mapping[str, Reading]], Outcome],
+    ) -> Taken | None:
+        """Take a file in, all of it or nothing; None, and nothing, if it is in already.
+
+        `worth` says what all readings of the plate come to, those of earlier files too; if it
+        raises, nothing is changed.
+        """
         with self._write() as db:
             known = "SELECT 1 FROM import WHERE plate = ? AND digest = ?"
             if db.execute(known, (came.plate, came.digest)).fetchone():
-                return False
+                return None
+            merged = self.readings(came.plate)
+            merge(merged, readings)
+            outcome = worth(merged)
             number = db.execute(
                 "INSERT INTO import (plate, file, digest, at, who, assay, content)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -272,8 +293,10 @@ class PlateStore:
                 "reading",
                 [{"import": number, "plate": came.plate, **_fields(one)} for one in readings],
             )
-            _insert(db, "value", list(_changed(db, came.plate, number, values)))
-        return True
+            changed = list(_changed(db, came.plate, number, outcome.values))
+            _insert(db, "value", changed)
+        corrected = [str(one["well"]) for one in changed if one["supersedes"] is not None]
+        return Taken(outcome, tuple(corrected))
 
 
 def merge(known: dict[str, Reading], new: Iterable[Reading]) -> None:
