@@ -143,15 +143,15 @@ class Docking:
         asked = (smiles for _, smiles in sound)
         for index, answer in self._workers.each(asked, self.timeout):
             place, smiles = sound[index]
-            yield place, _without(smiles, answer) if isinstance(answer, Lost) else answer
+            yield place, self._without(smiles, answer) if isinstance(answer, Lost) else answer
 
     def close(self) -> None:
         """End the processes; they start again when they are needed."""
         self._workers.close()
 
-
-def _without(smiles: str, lost: Lost) -> Score:
-    return Score.without(smiles, STATUS[lost.loss], f"docking: {lost.reason}")
+    def _without(self, smiles: str, lost: Lost) -> Score:
+        seconds = self.timeout if lost.loss is Loss.TIMEOUT else 0.0
+        return Score.without(smiles, STATUS[lost.loss], f"docking: {lost.reason}", seconds)
 
 
 def _target(asked: DockingTable, directory: Path) -> Target:

@@ -110,11 +110,12 @@ class Engine:
             )
         mol = mol_of(best.pdbqt)
         faults, checks = self._checker.check(mol, energy=best.ligand.seconds < QUICK)
-        heavy = best.ligand.mol.GetNumHeavyAtoms()
+        bare = Chem.RemoveHs(best.ligand.mol)
+        heavy = bare.GetNumAtoms()
         numbers = {
             "heavy_atoms": float(heavy),
             "ligand_efficiency": -affinity / heavy,
-            "rotatable_bonds": float(rdMolDescriptors.CalcNumRotatableBonds(best.ligand.mol)),
+            "rotatable_bonds": float(rdMolDescriptors.CalcNumRotatableBonds(bare)),
             "poses": float(len(best.affinities)),
             "spread": best.affinities[-1] - affinity,
             "pose_faults": float(len(faults)),

@@ -88,6 +88,8 @@ def own_target(
     if receptor.suffix.lower() == ".pdbqt":
         return Target(receptor.stem, text, center, size, "prepared by its owner")
     rest = [one for one in residues if not (one.hetero and inside and one.name == inside[0].name)]
+    if all(one.name in WATERS for one in rest):
+        raise UsageError(f"{receptor} holds no protein and no nucleic acid")
     prepared = _prepared(receptor, rest)
     about = _told([*prepared.left_out, *(one.name for one in inside)], prepared.unmatched)
     target = Target(receptor.stem, prepared.pdbqt, center, size, about)

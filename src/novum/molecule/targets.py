@@ -125,8 +125,11 @@ def dockstring_target(name: str) -> Target:
     if name not in known:
         by_capitals = {target.upper(): target for target in known}
         near = difflib.get_close_matches(name.upper(), by_capitals, n=3, cutoff=0.5)
-        hint = ", ".join(by_capitals[match] for match in near) or ", ".join(known)
-        raise UsageError(f"no target of DOCKSTRING is called `{name}`; near: {hint}")
+        hint = f"near: {', '.join(by_capitals[match] for match in near)}"
+        known_ones = f"known: {', '.join(known)}"
+        raise UsageError(
+            f"no target of DOCKSTRING is called `{name}`; {hint if near else known_ones}"
+        )
     receptor = (_dockstring() / f"{name}_target.pdbqt").read_text()
     box = dict(
         re.findall(r"^(\w+)\s*=\s*(\S+)", (_dockstring() / f"{name}_conf.txt").read_text(), re.M)
