@@ -13,9 +13,9 @@ pytest.importorskip("vina")
 pytest.importorskip("openbabel")
 pytest.importorskip("posebusters")
 
+from docking_cases import SMALL, pocket
 from rdkit import Chem
 
-from docking_cases import SMALL, pocket
 from novum.errors import UsageError
 from novum.molecule.cache import Cache, Remembered
 from novum.molecule.docking import Docking

@@ -11,7 +11,6 @@ from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.preparation import Rules, conformer, ligands, protonated, uncharged
 from novum.molecule.scores import Status
 
-
 CIS = Chem.MolFromSmarts("C/C=C\\C")
 
 
@@ -61,7 +60,9 @@ def test_open_stereocentres_are_enumerated_up_to_a_bound():
 def test_stereocentres_that_are_given_stay():
     assert names("C[C@H](O)F") == ["C[C@H](O)F"]
     both = names("C/C=C\\C(F)Cl", isomers=8)
-    assert len(both) == 2 and all(Chem.MolFromSmiles(name).HasSubstructMatch(CIS, useChirality=True) for name in both)
+    assert len(both) == 2 and all(
+        Chem.MolFromSmiles(name).HasSubstructMatch(CIS, useChirality=True) for name in both
+    )
 
 
 def test_one_isomer_is_whichever_was_embedded_and_is_named():

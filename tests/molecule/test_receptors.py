@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("meeko")
 pytest.importorskip("vina")
 
+from docking_cases import CENTER, SMALL, hetero, pocket, structure
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from docking_cases import CENTER, SMALL, hetero, pocket, structure
 from novum.errors import UsageError
 from novum.molecule.docking import Docking
 from novum.molecule.receptors import box_around, own_target, residues_of
@@ -128,7 +128,7 @@ def test_what_is_no_structure_is_refused(tmp_path, name, text, words):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UsageError, match="nowhere.pdb cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"nowhere.pdb cannot be read: No such file"):
         own_target(tmp_path / "nowhere.pdb", center=CENTER, size=(15.0, 15.0, 15.0))
 
 

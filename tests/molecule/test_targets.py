@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("dockstring")
 
 from docking_cases import pocket
+
 from novum.errors import UsageError
 from novum.molecule.targets import dockstring_names, dockstring_target
 
@@ -31,7 +32,7 @@ def test_an_unknown_target_is_answered_with_near_names(name):
 
 
 def test_a_name_like_none_is_answered_with_all():
-    with pytest.raises(UsageError, match="known: ABL1, .*, THRB"):
+    with pytest.raises(UsageError, match=r"known: ABL1, .*, THRB"):
         dockstring_target("???")
 
 
