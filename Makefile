@@ -15,7 +15,7 @@ demo: .venv/demo
 	@echo "the report is in demo/report"
 
 test: .venv/test check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: .venv/test
 	$(BIN)/ruff check

@@ -14,6 +14,8 @@ BAD = {
     "C(C)(C)(C)(C)C": Status.UNREADABLE,
     "CCO ethanol": Status.UNREADABLE,
     "C" * 2000: Status.UNREADABLE,
+    "C\ud800": Status.UNREADABLE,
+    "СС": Status.UNREADABLE,  # Cyrillic
     "[Na+].CC(=O)[O-]": Status.UNSUITABLE,
     "CCO.CCN": Status.UNSUITABLE,
     "CC[Hg]C": Status.UNSUITABLE,
@@ -25,7 +27,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("smiles", BAD, ids=lambda text: text[:12] or "empty")
+@pytest.mark.parametrize("smiles", BAD, ids=lambda text: ascii(text[:12]) or "empty")
 def test_bad_input_gets_a_status_and_a_reason(smiles):
     with pytest.raises(MoleculeError) as caught:
         read(smiles)

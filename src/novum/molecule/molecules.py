@@ -66,6 +66,8 @@ def canonical(smiles: str) -> str:
 def _parsed(text: str) -> Chem.Mol:
     if len(text.split()) > 1:
         raise MoleculeError(Status.UNREADABLE, "a SMILES has no spaces; names go elsewhere")
+    if not text.isascii():
+        raise MoleculeError(Status.UNREADABLE, "a SMILES has no letters beyond ASCII")
     mol = Chem.MolFromSmiles(text)
     if mol is None:
         raise MoleculeError(Status.UNREADABLE, _problem(text))
