@@ -1,0 +1,181 @@
+"""Our docking beside DOCKSTRING's published scores, and its time beside Vina called directly.
+
+    python benchmarks/docking.py [--molecules 20] [--targets F2 JAK2 PPARA]
+
+The published scores are in `data/dockstring.tsv`, which says where they are from: each target's
+molecules are random ones of ZINC. DOCKSTRING docked with Vina 1.1.2, we with 1.2; both with
+exhaustiveness 8. Ours are docked twice, with two seeds, to show what chance alone does.
+
+Directly means: two processes, each with a `vina.Vina` whose maps are made, dock the same ligands
+(PDBQT, made before the clock starts) with the same settings and seed, one thread each, and keep the
+best energy. That is what the time of preparation, of checking poses, of the processes and of the
+cache is held against. Who goes first alternates. Needs novum[molecule].
+"""
+
+import argparse
+import csv
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from scipy.stats import spearmanr
+from vina import Vina
+
+from novum.molecule.cache import Cache, Remembered
+from novum.molecule.docking import Docking
+from novum.molecule.molecules import read
+from novum.molecule.preparation import Rules, ligands
+from novum.molecule.scores import Score
+from novum.molecule.targets import Target, dockstring_target
+
+TABLE = Path(__file__).parent / "data" / "dockstring.tsv"
+PROCESSES, EXHAUSTIVENESS, POSES = 2, 8, 9
+SEED, OTHER_SEED = 1, 2
+CACHED_CALLS = 2000
+SAME = 1e-6  # kcal/mol
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over a target's molecules."""
+
+    seconds: float
+    affinities: dict[str, float]  # by SMILES; those that have none are missing
+
+
+def published(target: str, count: int) -> dict[str, float]:
+    """SMILES and score of the first molecules of a target."""
+    with TABLE.open(newline="") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["target"] == target]
+    return {row["smiles"]: float(row["score"]) for row in rows[:count]}
+
+
+def ours(target: Target, molecules: Sequence[str], seed: int) -> Pass:
+    """Through the oracle and an empty cache, processes and all, from SMILES."""
+    start = time.perf_counter()
+    oracle = Docking(target, seed=seed, exhaustiveness=EXHAUSTIVENESS, processes=PROCESSES, cpu=1)
+    with tempfile.TemporaryDirectory() as directory:
+        cache = Cache(Path(directory, "oracles.db"))
+        answers = Remembered(oracle, cache).score(molecules)
+        oracle.close()
+        seconds = time.perf_counter() - start
+        cache.close()
+    for score in answers:
+        if score.value is None:
+            print(f"no score: {score.smiles}: {score.status}: {score.reason}")
+    return Pass(seconds, _values(molecules, answers))
+
+
+def _values(molecules: Sequence[str], answers: Sequence[Score]) -> dict[str, float]:
+    pairs = zip(molecules, answers, strict=True)
+    return {smiles: score.value for smiles, score in pairs if score.value is not None}
+
+
+def directly(target: Target, molecules: Sequence[str]) -> Pass:
+    """Vina alone, on ligands that are ready."""
+    jobs = [(text, [form.pdbqt for form in ligands(read(text), Rules(SEED))]) for text in molecules]
+    start = time.perf_counter()
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(PROCESSES, _make, (target,)) as pool:
+        affinities = dict(pool.imap_unordered(_dock, jobs))
+    return Pass(time.perf_counter() - start, affinities)
+
+
+_vina: Vina  # of a process of `directly`
+
+
+def _make(target: Target) -> None:
+    global _vina  # noqa: PLW0603  what a pool's processes have between calls
+    _vina = Vina(sf_name="vina", cpu=1, seed=SEED, verbosity=0)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "receptor.pdbqt")
+        path.write_text(target.receptor)
+        _vina.set_receptor(str(path))
+    _vina.compute_vina_maps(list(target.center), list(target.size))
+
+
+def _dock(job: tuple[str, list[str]]) -> tuple[str, float]:
+    text, forms = job
+    found = []
+    for pdbqt in forms:
+        _vina.set_ligand_from_string(pdbqt)
+        _vina.dock(exhaustiveness=EXHAUSTIVENESS, n_poses=POSES)
+        found.append(float(_vina.energies(n_poses=1)[0][0]))
+    return text, min(found)
+
+
+def agreement(name: str, one: dict[str, float], other: dict[str, float]) -> str:
+    """A row: how many both have, rank correlation, mean and mean absolute difference."""
+    both = [smiles for smiles in one if smiles in other]
+    pairs = [(one[smiles], other[smiles]) for smiles in both]
+    rank = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    differences = [ours - theirs for ours, theirs in pairs]
+    mean, absolute = statistics.fmean(differences), statistics.fmean(map(abs, differences))
+    return f"| {name} | {len(both)} | {rank:.3f} | {mean:+.2f} | {absolute:.2f} |"
+
+
+def cached_calls(target: Target, molecules: Sequence[str]) -> float:
+    """Calls a second, one molecule each, of an oracle that has docked them before."""
+    oracle = Docking(target, exhaustiveness=1, processes=PROCESSES, cpu=1)
+    with tempfile.TemporaryDirectory() as directory:
+        cache = Cache(Path(directory, "oracles.db"))
+        remembered = Remembered(oracle, cache)
+        remembered.score(molecules)
+        asked = remembered.asked
+        start = time.perf_counter()
+        for call in range(CACHED_CALLS):
+            remembered.score([molecules[call % len(molecules)]])
+        seconds = time.perf_counter() - start
+        assert remembered.asked == asked
+        oracle.close()
+        cache.close()
+    return CACHED_CALLS / seconds
+
+
+def main() -> None:
+    """Dock, and print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--molecules", type=int, default=20)
+    parser.add_argument("--targets", nargs="+", default=["F2", "JAK2", "PPARA"])
+    options = parser.parse_args()
+    packages = ("novum", "vina", "meeko", "rdkit", "dockstring")
+    print(f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    print(", ".join(f"{name} {version(name)}" for name in packages), end="")
+    print(f"; load before: {os.getloadavg()[0]:.1f}\n")
+    scores, times, ratios = [], [], []
+    for place, name in enumerate(options.targets):
+        target, table = dockstring_target(name), published(name, options.molecules)
+        molecules = list(table)
+        if place % 2:
+            direct = directly(target, molecules)
+        first = ours(target, molecules, SEED)
+        if not place % 2:
+            direct = directly(target, molecules)
+        second = ours(target, molecules, OTHER_SEED)
+        for smiles, affinity in first.affinities.items():
+            assert abs(affinity - direct.affinities[smiles]) < SAME, "not the same docking"
+        scores.append(agreement(f"{name}, beside the published", first.affinities, table))
+        scores.append(agreement(f"{name}, another seed", second.affinities, first.affinities))
+        each = [one.seconds / len(molecules) for one in (first, direct)]
+        ratios.append((first.seconds, direct.seconds))
+        times.append(f"| {name} | {each[0]:.2f} | {each[1]:.2f} | {each[0] / each[1]:.3f} |")
+        print(f"{name}: done", flush=True)
+    print("\n| target | molecules | Spearman | mean difference, kcal/mol | mean absolute |")
+    print("|---|---|---|---|---|", *scores, sep="\n")
+    print("\n| target | ours, seconds a molecule | Vina directly | ratio |")
+    print("|---|---|---|---|", *times, sep="\n")
+    all_ours, all_direct = (sum(column) for column in zip(*ratios, strict=True))
+    print(f"| all | | | {all_ours / all_direct:.3f} |")
+    print(f"\nanswered from the cache: {cached_calls(target, molecules[:4]):.0f} calls a second")
+
+
+if __name__ == "__main__":
+    main()
