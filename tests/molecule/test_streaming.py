@@ -152,7 +152,10 @@ def test_a_run_goes_on_after_a_kill_and_nothing_is_done_twice(make, tmp_path):
 
 
 def test_two_runs_do_not_write_one_file(make, tmp_path):
-    make("own_oracles:Noting", [f"{'C' * size}" for size in range(1, 81)])
+    make(
+        "own_oracles:Noting",
+        [f"{'C' * left}O{'C' * right}" for left in range(1, 21) for right in range(20)],
+    )
     first = novum("score", "library.smi", "--lab", ".", "--processes", 1, cwd=tmp_path)
     while not (tmp_path / "asked.txt").exists():
         assert first.poll() is None, first.stderr.read()

@@ -59,5 +59,17 @@ def serve_http(directory: Path, port: int, say: Callable[[str], None]) -> None:
             ),
         )
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-        say(f"http://{HOST}:{port}{PATH}")
-        anyio.run(lambda: uvicorn.Server(config).serve(sockets=[listening]))
+        serving = _Serving(config, lambda: say(f"http://{HOST}:{port}{PATH}"))
+        anyio.run(lambda: serving.serve(sockets=[listening]))
+
+
+class _Serving(uvicorn.Server):
+    """Says that it is ready when it answers, and when a signal can end it."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
