@@ -300,7 +300,7 @@ class Repo:
     def tidy(self) -> None:
         """Pack refs and loose objects, so that a long campaign stays fast and small.
 
-        Nothing is pruned. A failure is harmless, and is left for the next time.
+        Nothing is pruned, and no hook runs. A failure is harmless, and is left for the next time.
         """
         for arguments in (
             ["pack-refs", "--all"],
@@ -308,7 +308,10 @@ class Repo:
         ):
             with suppress(OSError):
                 subprocess.run(
-                    ["git", *arguments], cwd=self.directory, capture_output=True, check=False
+                    ["git", "-c", "core.hooksPath=/dev/null", *arguments],
+                    cwd=self.directory,
+                    capture_output=True,
+                    check=False,
                 )
 
     def _commit(self, commit: str) -> pygit2.Commit:

@@ -239,7 +239,7 @@ class Process:
     def _prepare_watching(self) -> None:
         limits = self.command.limits
         self._most = limits.processes + (2 if self.confined else 1)
-        self._census = Census(self._root.pid, limits.memory_mb, self._most)
+        self._census = Census(self._root.pid, limits.memory_mb, self._most, self._group.cpu_seconds)
         self._census_due = self.started + _CENSUS_EVERY / 2
         self._disk_due = self.started + _DISK_EVERY
         self._selector = selectors.DefaultSelector()
