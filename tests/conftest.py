@@ -181,15 +181,19 @@ class Bed:
         return Proposal(f"set x to {value}", edits, key=key or f"x={value}", **more)
 
 
-@pytest.fixture
-def bed(tmp_path) -> Iterator[Bed]:
-    path = tmp_path / "lab"
+def make_bed(path: Path) -> Bed:
+    """A lab in a new directory, committed."""
     path.mkdir()
     made = Bed(path)
     made.write(FILES)
     made.git("init", "-q", "-b", "main")
     made.commit("start")
-    with contextlib.closing(made):
+    return made
+
+
+@pytest.fixture
+def bed(tmp_path) -> Iterator[Bed]:
+    with contextlib.closing(make_bed(tmp_path / "lab")) as made:
         yield made
 
 
