@@ -302,7 +302,8 @@ class Repo:
     def tidy(self) -> None:
         """Pack refs and loose objects, so that a long campaign stays fast and small.
 
-        Nothing is pruned, and nothing else runs. A failure is harmless, and is left for the next time.
+        Nothing is pruned, and no program of the repository's own runs. A failure is harmless, and
+        is left for the next time.
         """
         for arguments in (
             ["pack-refs", "--all"],

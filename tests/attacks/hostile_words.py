@@ -1,4 +1,4 @@
-"""Attacks by words: what a proposal says of itself, and what its run prints.
+"""Attacks by words: what a proposal says of itself, names of files, and what its run prints.
 
 A campaign of hostile words is run; then each place in which somebody reads them is looked at.
 """
@@ -48,13 +48,14 @@ def hostile(bed: Bed) -> str:
             return TrialResult(TrialState.CRASH, None, f"exit status 1: {said}", log)
         return TrialResult(TrialState.MEASURED, Measurement(score(order), {ORDER: 1.0, said: 2.0}))
 
+    changes = [*(Edit("train.py", None, f"x = {n}\n# {said}") for n in (1, 2, -1)),
+               Edit(said, None, "a file of that name")]  # fmt: skip
     ideas = [
-        Proposal(said, (Edit("train.py", None, f"x = {n}\n# {said}"),), said, kind=said,
-                 source=said, key=f"{n}{said}", researcher=said)
-        for n in (1, 2, -1)
-    ]  # fmt: skip
+        Proposal(said, (change,), said, kind=said, source=said, key=f"{n}{said}", researcher=said)
+        for n, change in enumerate(changes)
+    ]
     bed.run(ideas, measure)
-    assert bed.verdicts() == ["keep", "crash", "discard", "keep"]
+    assert bed.verdicts() == ["keep", "crash", "discard", "keep", "invalid"]
     return mark
 
 
@@ -118,7 +119,7 @@ def report(bed: Bed, mark: str) -> str:
 @look("adding rows to `results.tsv`")
 def table_rows(bed: Bed, mark: str) -> str:
     lines = campaign_text(bed.ledger, bed.campaign(), "tsv").splitlines()
-    assert [line.count("\t") for line in lines] == [4] * 5
+    assert [line.count("\t") for line in lines] == [4] * 6
     assert not any(CONTROLS.search(line) for line in lines)
     return "a row each"
 

@@ -15,6 +15,7 @@ from novum.sandbox.supervisor import send
 
 _ROOT = Path("/sys/fs/cgroup")
 _SIGKILL = 9
+_ACCOUNTS = ("cpu.stat", "cpuacct.usage")  # where the processor time of all members stands
 _numbers = itertools.count()
 
 
@@ -91,13 +92,13 @@ def _parents() -> Iterator[tuple[Path, bool]]:
 
 
 def _make(path: Path, limits: Mapping[str, int]) -> Path | None:
-    """A new group with those limits that its controllers know; None if that is not possible."""
+    """A new group with those limits that its controllers know; None if it would do nothing."""
     try:
         path.mkdir()
     except OSError:
         return None
     set_limits = [_set(path / name, value) for name, value in limits.items()]
-    if any(set_limits) or (path / "cpuacct.usage").exists():
+    if any(set_limits) or any((path / name).exists() for name in _ACCOUNTS):
         return path
     path.rmdir()
     return None

@@ -44,7 +44,7 @@ _NOT_STARTED = 127  # as shells have it
 _LAUNCH = """
 ulimit -c 0; ulimit -f {blocks}; ulimit -d {kilobytes}
 {{ ulimit -p {tasks} || ulimit -u {tasks}; echo 1000 > /proc/self/oom_score_adj; }} 2>/dev/null
-for group in {groups}; do echo 0 > "$group"; done
+for group in {groups}; do echo 0 > "$group"; done 2>/dev/null
 exec "$@"
 """
 
