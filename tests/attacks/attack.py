@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from conftest import Bed
+from bed_cases import Bed
 from novum.records import TrialResult, TrialState
 
 HONEST = "measured as honestly as without it"

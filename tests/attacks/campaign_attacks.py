@@ -13,8 +13,7 @@ import pytest
 from attack import Attack
 from hostile_words import WORDS
 
-from bed_cases import score
-from conftest import LAB, Bed, make_bed
+from bed_cases import LAB, Bed, make_bed, score
 from novum import confirmed, opening
 from novum.applied import edits_of_diff
 from novum.errors import PatchError, RepoError

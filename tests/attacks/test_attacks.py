@@ -20,8 +20,7 @@ from gpt_attacks import ON_GPT, ON_REAL_GPT, gpt_lab
 from place import Place
 from small_lab_attacks import ECHOED, LAB, PRINTED, SHARED, small_lab
 
-from bed_cases import git
-from conftest import make_bed
+from bed_cases import git, make_bed
 from novum.records import TrialState
 from novum.sandbox import detect
 
