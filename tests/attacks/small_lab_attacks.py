@@ -334,17 +334,20 @@ EXHAUSTION = {
     """,
 }
 LEFTOVERS = {
-    "writes gigabytes of log": """
+    "writes a hundred times as much log as is kept": """
         line = b'x' * (1 << 20)
-        for _ in range(300):
+        for _ in range(100):
             os.write(1, line)
     """,
     "forks away, to rewrite its model while it is evaluated": """
+        main = os.getpid()
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
+                while os.path.exists(f'/proc/{main}'):
+                    time.sleep(0.01)
                 for _ in range(200):
-                    time.sleep(0.02)
+                    time.sleep(0.3)
                     save([0.0, 0.0, 0.0])
             os._exit(0)
     """,
