@@ -147,7 +147,7 @@ def test_what_takes_too_long_times_out_and_the_next_is_docked(slow):
 def test_a_killed_process_costs_one_answer_that_is_asked_for_again(slow):
     slow.timeout = 60.0
     assert slow.score(["C"])[0].status is Status.OK
-    (pid,) = slow._workers.processes()
+    (pid,) = slow._crew.processes()
     process, scores = psutil.Process(pid), []
     thread = threading.Thread(target=lambda: scores.extend(slow.score([FLEXIBLE, "C"])))
     before = process.cpu_times().user
@@ -163,7 +163,8 @@ def test_a_killed_process_costs_one_answer_that_is_asked_for_again(slow):
 
 def test_a_receptor_that_vina_cannot_read_is_not_the_molecule_s_fault(target):
     spoilt = Docking(target, **QUICK)
-    spoilt._workers._settings = (*spoilt._workers._settings[:1], {}, 1, 1)
+    factory, settings = spoilt._crew._begin
+    spoilt._crew._begin = (factory, (settings[0], {}, 1, 1))
     (score,) = spoilt.score([SMALL])
     assert score.status is Status.UNAVAILABLE and score.reason
 
@@ -192,7 +193,7 @@ def test_settings_are_what_changes_a_value(target):
 
 
 def test_seeds_of_any_size_are_taken(target):
-    seeds = [Docking(target, seed=seed)._workers._settings[2] for seed in (0, 1, 2**31, 2**70)]
+    seeds = [Docking(target, seed=seed)._crew._begin[1][2] for seed in (0, 1, 2**31, 2**70)]
     assert all(1 <= seed < 2**31 for seed in seeds) and seeds[1] == 1
 
 

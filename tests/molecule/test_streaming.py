@@ -77,8 +77,31 @@ def test_a_process_that_dies_takes_only_its_molecule_with_it(make, tmp_path):
     found = {row["smiles"]: row for row in rows(tmp_path / "scores.csv")}
     failed = {smiles: row["reason"] for smiles, row in found.items() if row["status"] != "ok"}
     assert set(failed) == {"CCC", "c1ccccc1"} and len(found) == len(MOLECULES)
-    assert "died (signal 11: Segmentation fault)" in failed["CCC"]
-    assert "raised RuntimeError: an aromatic surprise" in failed["c1ccccc1"]
+    assert failed["CCC"] == "it ended the worker with SIGSEGV"
+    assert failed["c1ccccc1"] == "the oracle raised RuntimeError: an aromatic surprise"
+
+
+def test_who_kills_is_remembered_but_not_what_an_oracle_raises(make, tmp_path):
+    first = score_library(make("own_oracles:Deadly", MOLECULES, processes=2))
+    lines = (tmp_path / "asked.txt").read_text().split()
+    assert lines.count("CCC") in (2, 3) and first.statuses[Status.FAILED] == 2  # twice alone
+    again = score_library(make("own_oracles:Deadly", MOLECULES, processes=2))
+    assert again.statuses == first.statuses
+    rest = (tmp_path / "asked.txt").read_text().split()[len(lines) :]
+    assert set(rest) == {"c1ccccc1"}, "it may have been the network"
+    assert {row["reason"] for row in rows(tmp_path / "scores.csv") if row["smiles"] == "CCC"} == {
+        "it ended the worker with SIGSEGV"
+    }
+
+
+def test_what_is_ended_from_outside_is_asked_again_and_not_said_to_have_failed(make, tmp_path):
+    lines = ["C", "CCC", "CC"]
+    first = score_library(make("own_oracles:Shot", lines, processes=1))
+    assert first.statuses == {Status.OK: 2, Status.UNAVAILABLE: 1}
+    (told,) = (row["reason"] for row in rows(tmp_path / "scores.csv") if row["smiles"] == "CCC")
+    assert told == "the worker was ended from outside, by SIGKILL"
+    (tmp_path / "quiet").touch()
+    assert score_library(make("own_oracles:Shot", lines, processes=1)).statuses == {Status.OK: 3}
 
 
 def test_poses_are_written_with_their_scores(make, tmp_path):

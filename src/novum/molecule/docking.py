@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from novum.errors import UsageError
-from novum.molecule.dockers import Loss, Lost, Workers
+from novum.molecule.crew import STATUS, Crew, Loss, Lost
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
-from novum.molecule.scores import Score, Setting, Status
+from novum.molecule.scores import Score, Setting
 from novum.molecule.targets import Point, Target, dockstring_target
 
 ENGINE = "novum.molecule.engine:engine"
@@ -25,13 +25,6 @@ METHOD = 2  # counted up whenever our own preparation or scoring would give othe
 PACKAGES = ("vina", "meeko", "rdkit", "openbabel-wheel", "posebusters")
 SEEDS = 2**31 - 1  # Vina takes a C int, and chooses a seed itself where it is given 0
 TIMEOUT = 900.0  # seconds for all forms of one molecule
-STATUS = {
-    Loss.START: Status.UNAVAILABLE,
-    Loss.TIMEOUT: Status.TIMEOUT,
-    Loss.CRASH: Status.FAILED,
-    Loss.ENDED: Status.UNAVAILABLE,
-    Loss.ERROR: Status.FAILED,
-}
 Scoring = Literal["vina", "vinardo"]
 Count = Annotated[int, Field(ge=1, le=1000)]
 
@@ -105,9 +98,7 @@ class Docking:
         }
         settings = dict(self.settings)
         threads = cpu or max(1, _processors() // processes)
-        self._workers = Workers(
-            ENGINE, (target, settings, (seed - 1) % SEEDS + 1, threads), processes
-        )
+        self._crew = Crew(ENGINE, (target, settings, (seed - 1) % SEEDS + 1, threads), processes)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
@@ -140,14 +131,13 @@ class Docking:
                 sound.append((place, read(text).smiles))
             except MoleculeError as error:
                 yield place, Score.without(text, error.status, error.reason)
-        asked = (smiles for _, smiles in sound)
-        for index, answer in self._workers.each(asked, self.timeout):
-            place, smiles = sound[index]
+        asked = (((place, smiles), smiles) for place, smiles in sound)
+        for (place, smiles), answer in self._crew.each(asked, self.timeout):
             yield place, self._without(smiles, answer) if isinstance(answer, Lost) else answer
 
     def close(self) -> None:
         """End the processes; they start again when they are needed."""
-        self._workers.close()
+        self._crew.close()
 
     def _without(self, smiles: str, lost: Lost) -> Score:
         seconds = self.timeout if lost.loss is Loss.TIMEOUT else 0.0
