@@ -204,7 +204,10 @@ def test_seeds_of_any_size_are_taken(target):
         ({"target": "DRD2", "receptor": "mine.pdb"}, "either `target`"),
         ({"target": "DRD2x"}, "near: DRD2"),
         ({"target": "DRD2", "size": [20, 20, 20]}, "its own box"),
-        ({"target": "DRD2", "exhaustivness": 3}, "exhaustivness"),
+        (
+            {"target": "DRD2", "exhaustivness": 3},
+            "unknown key `exhaustivness`; known.*, seed",
+        ),
         ({"target": "DRD2", "exhaustiveness": 0}, "exhaustiveness"),
         ({"target": "DRD2", "seed": -1}, "seed"),
         ({"target": "DRD2", "seed": 1.5}, "seed"),
@@ -223,7 +226,8 @@ def test_a_table_that_is_not_sound_is_refused(table, words, tmp_path):
 
 
 def test_a_table_names_a_target_of_dockstring(tmp_path):
-    made = Docking.from_table({"kind": "docking", "target": "DRD2", "seed": 3}, tmp_path)
+    table = {"kind": "registered-otherwise", "target": "DRD2", "seed": 3}
+    made = Docking.from_table(table, tmp_path)
     assert made.target.name == "DRD2" and made.settings["seed"] == 3
 
 

@@ -11,13 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from novum.errors import UsageError
 from novum.molecule.crew import STATUS, Crew, Loss, Lost
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
 from novum.molecule.scores import Score, Setting
+from novum.molecule.tables import Table, checked
 from novum.molecule.targets import Point, Target, dockstring_target
 
 ENGINE = "novum.molecule.engine:engine"
@@ -29,12 +30,11 @@ Scoring = Literal["vina", "vinardo"]
 Count = Annotated[int, Field(ge=1, le=1000)]
 
 
-class DockingTable(BaseModel):
+class DockingTable(Table):
     """What a table of kind `docking` may hold."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    kind: Literal["docking"] = "docking"
     target: str = ""  # a name of DOCKSTRING's
     receptor: str = ""  # or a file: PDBQT, or PDB
     ligand: str = ""  # the box is around it: a file, or a residue's name in the receptor's PDB
@@ -102,19 +102,14 @@ class Docking:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
-        """The oracle of a table of kind `docking`; its paths are relative to `directory`.
+        """The oracle of a table, of whatever kind it is registered as; paths are in `directory`.
 
         Raises:
             UsageError: for a table that is not sound, or a target that cannot be docked into.
         """
-        try:
-            asked = DockingTable.model_validate(dict(table))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"docking: `{key}`: {first['msg']}") from None
+        asked = checked(DockingTable, table)
         chosen = asked.model_dump(
-            exclude={"kind", "target", "receptor", "ligand", "margin", "center", "size"}
+            exclude={"target", "receptor", "ligand", "margin", "center", "size"}
         )
         return cls(_target(asked, directory), **chosen)
 
