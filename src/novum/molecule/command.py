@@ -25,9 +25,10 @@ from typing import IO, Any, Literal, Self
 from pydantic import Field
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.batches import Answer, BatchError, answered
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.molecule.tables import checked
 from novum.place import PATH
 from novum.terminal import tail
 

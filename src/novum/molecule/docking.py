@@ -14,11 +14,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.crew import STATUS, Crew, Loss, Lost
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
 from novum.molecule.scores import Score, Setting
-from novum.molecule.tables import Table, checked
+from novum.molecule.tables import checked
 from novum.molecule.targets import Point, Target, dockstring_target
 
 ENGINE = "novum.molecule.engine:engine"

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from novum.errors import LabError, UsageError
 from novum.lab import read_lab
+from novum.lab.tables import Table
 from novum.molecule.cache import Cache, Remembered
 from novum.molecule.filters import Box, read_filters
 from novum.molecule.lead import Entry, SeriesError, read_series
@@ -25,7 +26,7 @@ from novum.molecule.objective import PENALTY, affinity, objective_named, qed_pen
 from novum.molecule.oracles import oracle_from
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import DOCKING_SECONDS, Oracle, Score, Status
-from novum.molecule.tables import Table, checked, read_toml
+from novum.molecule.tables import read_table
 
 SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
 TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds
@@ -79,7 +80,7 @@ def measure(trial: Trial) -> dict[str, float]:
         NoAnswerYetError: if the oracle cannot answer now.
         UsageError: if the lab's own files are not sound.
     """
-    table = checked(OracleFile, read_toml(trial.lab / ORACLE))
+    table = read_table(OracleFile, trial.lab / ORACLE)
     oracle = _oracle(table, trial)
     _require_metric(trial.lab, table.objective, oracle)
     start = _start(trial.lab)

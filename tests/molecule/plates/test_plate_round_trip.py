@@ -441,7 +441,7 @@ def test_the_report_shows_the_leads_and_all_molecules(lab, novum, tmp_path):
     assert "| nr | molecule | pic50 | verdict |" in text and "pose.png" not in text
     with (tmp_path / "report" / "molecules.csv").open(newline="") as file:
         listed = list(csv.DictReader(file))
-    assert [row["name"] for row in listed][0] == "pyridyl" and len(listed) == 1 + len(IDEAS)
+    assert listed[0]["name"] == "pyridyl" and len(listed) == 1 + len(IDEAS)
 
 
 def test_a_molecule_lab_becomes_an_assay_lab_by_its_oracle(lab, novum, tmp_path, monkeypatch):

@@ -17,14 +17,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from novum.errors import LabError
-from novum.lab.tables import RelativePath
+from novum.lab.tables import RelativePath, Table
 from novum.molecule.molecules import MoleculeError, canonical
 from novum.molecule.plates import quality
 from novum.molecule.plates.assay import ASSAY_FILE, Assay, read_assay
 from novum.molecule.plates.results import Answer, State, answer
 from novum.molecule.plates.store import STORE_FILE, PlateStore
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.molecule.tables import checked
 
 CACHE_VARIABLE, RUN_VARIABLE = "NOVUM_CACHE", "NOVUM_RUN"
 _DAY = 86400.0
