@@ -25,6 +25,7 @@ from novum.molecule.scores import Status
 
 CHIRAL = "CC(N)c1ccccc1"  # two isomers
 LONG = "C" * 60
+KNOT = "C1CCCCCCCC#CC#CC#CC#CC#C1"  # rods that the chain cannot bridge
 FLEXIBLE = "CCCCOCCCOCCCOCCCOCCC"
 QUICK = {"exhaustiveness": 1, "cpu": 1}
 
@@ -101,7 +102,11 @@ def test_of_open_stereocentres_the_best_isomer_counts_and_is_named(docking):
 def test_what_cannot_be_docked_has_a_status_and_a_reason_and_never_a_score(docking):
     bad = {
         "no SMILES": Status.UNREADABLE,
+        "C(C)(C)(C)(C)C": Status.UNREADABLE,  # an impossible valence
         "CCO.CC": Status.UNSUITABLE,
+        "[Na+].CC(=O)[O-]": Status.UNSUITABLE,
+        "CC[Hg]C": Status.UNSUITABLE,
+        f"C1{'C' * 24}1": Status.UNSUITABLE,
         "C" * 200: Status.UNSUITABLE,
         LONG: Status.UNSUITABLE,  # of 60 atoms, in a box of 15 Å
         "OB(O)c1ccccc1": Status.UNPREPARED,
@@ -113,7 +118,7 @@ def test_what_cannot_be_docked_has_a_status_and_a_reason_and_never_a_score(docki
     assert [score.status for score in scores] == list(bad.values())
     for score in scores[:-1]:
         assert score.value is None and score.reason and "\n" not in score.reason
-    assert "Å long, and the box 26.0 Å" in scores[3].reason
+    assert "Å long, and the box 26.0 Å" in scores[list(bad).index(LONG)].reason
 
 
 def test_what_does_not_fit_has_no_score(target):
@@ -142,6 +147,12 @@ def test_what_takes_too_long_times_out_and_the_next_is_docked(slow):
     assert not late.status.lasting
     slow.timeout = 60.0
     assert slow.score(["C"])[0].status is Status.OK
+
+
+def test_a_macrocycle_that_cannot_be_made_in_time_times_out(target):
+    with closing(Docking(target, timeout=1.5, **QUICK)) as impatient:
+        (lost,) = impatient.score([KNOT])
+    assert lost.status is Status.TIMEOUT and lost.value is None and "1.5 s" in lost.reason
 
 
 def test_a_killed_process_costs_one_answer_that_is_asked_for_again(slow):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,26 @@ def test_nothing_is_asked_twice(make):
     again = score_library(make(processes=1))
     assert first.asked > 0 and again.asked == 0
     assert again.found == first.found + first.asked
+
+
+def test_each_bad_record_has_its_row_with_a_status_and_a_reason_and_no_value(make, tmp_path):
+    bad = {
+        "foo": "unreadable",
+        "C(C)(C)(C)(C)C": "unreadable",
+        "[Na+].CC(=O)[O-]": "unsuitable",
+        "CC[Hg]C": "unsuitable",
+        "C" * 200: "unsuitable",
+        "C\xfc": "unreadable",
+        "": "unreadable",
+    }
+    wish = replace(make(processes=1), library=tmp_path / "instrument.csv")
+    lines = [f"{number};{smiles}" for number, smiles in enumerate([*bad, "CCO"])]
+    wish.library.write_bytes("\r\n".join(["Weins\xe4ure;SMILES", *lines]).encode("cp1252"))
+    score_library(wish)
+    *found, sound = rows(tmp_path / "scores.csv")
+    assert [row["status"] for row in found] == list(bad.values())
+    assert all(row["reason"] and not row["value"] for row in found)
+    assert (sound["status"], sound["value"]) == ("ok", "3.0")
 
 
 def test_a_limit_ends_the_library_early(make, tmp_path):
