@@ -64,6 +64,15 @@ def test_what_takes_too_long_is_ended(crew, request_):
     assert lost.loss is Loss.TIMEOUT and "0.5 s" in lost.reason
 
 
+def test_who_takes_long_to_read_an_answer_does_not_lose_the_next(crew):
+    told(crew, ["a", "b"])  # both are there now
+    found = []
+    for key, answer in crew.each(enumerate(["a", "b"]), 0.5):
+        found.append((key, answer))
+        time.sleep(0.8)
+    assert sorted(found) == [(0, "did a"), (1, "did b")]
+
+
 def test_a_process_that_died_while_it_had_nothing_to_do_is_not_noticed(crew):
     (pid,) = told(crew, ["pid"])
     os.kill(pid, signal.SIGKILL)

@@ -206,8 +206,10 @@ class _Run(Generic[Key]):
         for connection in wait(list(by_connection), patience):
             yield from self._hear(by_connection[connection])  # type: ignore[index]
         now = time.monotonic()
-        for worker in [worker for worker in self.workers if worker.deadline <= now]:
-            yield self._lose(worker, self._overdue(worker))
+        late = [worker for worker in self.workers if worker.deadline <= now]
+        for worker in late:
+            if not worker.connection.poll():  # else it is we who are late
+                yield self._lose(worker, self._overdue(worker))
         if self._broken:
             yield from self._give_up()
 
@@ -236,14 +238,14 @@ class _Run(Generic[Key]):
             self._send(worker)
         elif kind == "broken":
             yield self._lose(worker, Lost(Loss.START, said))
-        elif kind == "answer":
+        elif kind == "part":
             yield key, said
         else:
             self.workers.remove(worker)
             worker.task = None
             self._crew._idle.append(worker)
-            if kind == "error":
-                yield key, Lost(Loss.ERROR, said)
+            if kind != "done":
+                yield key, said if kind == "answer" else Lost(Loss.ERROR, said)
 
     def _drop(self, worker: _Worker) -> None:
         self.workers.remove(worker)
@@ -329,14 +331,17 @@ def _obey(leash: int) -> None:
 def _answer(connection: Connection, handler: Callable[[Any], Any], request: object) -> None:
     os.ftruncate(2, 0)
     os.lseek(2, 0, os.SEEK_SET)
+    said: tuple[str, Any]
     try:
         answer = handler(request)
-        for one in answer if isinstance(answer, Iterator) else [answer]:
-            connection.send(("answer", one))
+        if isinstance(answer, Iterator):
+            for part in answer:
+                connection.send(("part", part))
+            said = ("done", None)
+        else:
+            said = ("answer", answer)
     except Exception as error:  # a library may raise anything: it is told, as the answer
         said = ("error", _told(error))
-    else:
-        said = ("done", "")
     connection.send(said)
 
 
