@@ -65,6 +65,11 @@ class Confinement:
 NONE = Confinement("none", "no sandbox was asked for: a trial can read and change what you can")
 
 
+def confinement_for(mode: str) -> Confinement:
+    """How a lab's commands are confined here, as its `sandbox.mode` says."""
+    return NONE if mode == "none" else detect()
+
+
 @functools.cache
 def detect() -> Confinement:
     """Find out, once, by trying, what confines commands here."""
