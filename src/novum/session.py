@@ -47,6 +47,8 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
         console = plain_console()
         console.print(_headline(campaign, lab.budget.seconds))
+        for text in campaign.settings.get(opening.LACKING, ()):
+            console.print(f"caution: {text}", soft_wrap=True)
         stopped, paused = run_to_end(directory, repo, ledger, campaign, console)
         _farewell(console, directory, ledger, campaign, stopped=stopped)
     if paused is not None:

@@ -33,6 +33,13 @@ MAX_COST = click.option(
 MAX_TOKENS = click.option(
     "--max-tokens", type=click.IntRange(min=1), help="Pause after so many tokens in all."
 )
+UNCONFINED = click.option(
+    "--allow-unconfined",
+    "unconfined",
+    is_flag=True,
+    default=None,
+    help="Go on where trials cannot be confined.",
+)
 
 
 @click.command()
@@ -44,6 +51,7 @@ MAX_TOKENS = click.option(
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
+@UNCONFINED
 def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
@@ -59,6 +67,7 @@ def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
+@UNCONFINED
 def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Go on with a campaign."""
     from novum.opening import Wish

@@ -81,6 +81,15 @@ class Group:
         self._paths = []
 
 
+def can_bound() -> bool:
+    """Whether the kernel can bound memory and processes of a command here, by control groups."""
+    probe = Group(1 << 30, 1000)
+    try:
+        return bool(probe.joining)
+    finally:
+        probe.close()
+
+
 def _parents() -> Iterator[tuple[Path, bool]]:
     """Our own groups in the hierarchies that matter, and whether they are of the older kind."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():

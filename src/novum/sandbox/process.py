@@ -210,7 +210,7 @@ class Process:
             ["/bin/sh", "-c", launch, "sh", *argv],
             cwd=cwd,
             env=variables,
-            pass_fds=keep,
+            pass_fds=[*keep, *self.command.descriptors],
             stdin=subprocess.PIPE if self.command.talks else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if self.command.talks else subprocess.STDOUT,
