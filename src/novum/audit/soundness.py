@@ -125,7 +125,9 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
             "add `evaluate` under [trial], docs/your-own-lab.md shows how",
         )
     else:
-        yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
+        confined = confinement_for(lab.sandbox.mode).tool != "none"
+        reach = "out of the trial's reach" if confined else "after the trial has ended"
+        yield Finding(Level.GOOD, "evaluator", f"a process of its own, {reach}")
     yield _holdout(lab)
     if lab.metric.noise == "gaussian" and lab.baseline_runs < 2:
         yield Finding(
