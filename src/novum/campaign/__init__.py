@@ -25,7 +25,7 @@ from novum.judge import Belief, Judge, Next, Ruling
 from novum.judge.exact import disagreement
 from novum.ledger import Confirmation, Experiment, Ledger, Trial
 from novum.patch import apply_edits
-from novum.records import NOT_YET, Evidence, Outcome, Proposal, TrialState, Verdict
+from novum.records import DISTURBED, NOT_YET, Evidence, Outcome, Proposal, TrialState, Verdict
 from novum.repo import Repo, branch_ref, experiment_ref
 from novum.researchers import Researcher
 from novum.runners import Runner
@@ -323,6 +323,8 @@ class Machine:
             if trial.detail.startswith(NOT_YET):
                 raise LaterError(f"{trial.detail}; when there is one: novum resume")
             self._tell(Notice(f"not the idea's fault, running it again: {trial.detail}"))
+        if trial.detail.startswith(DISTURBED) and job.cell is None:
+            return trial  # whatever ends it, again and again, it belongs to the idea
         raise CampaignError(
             f"{MISHAPS} trials in a row failed for reasons of this machine ({trial.detail}); "
             "mend that, then `novum resume`"

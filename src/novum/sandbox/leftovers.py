@@ -1,0 +1,60 @@
+"""What a machine that was killed could not remove: control groups, and temporary directories.
+
+Both bear the name of the machine that made them, so that a later one knows whose they are: the
+namespace that its number is of, the number, and when it started, for numbers are used again.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from novum.sandbox import group
+from novum.sandbox.supervisor import read_bytes
+
+_NAME = re.compile(r"novum-(\d+-(\d+)-\d+)-\w+")
+_START_TIME = 19  # fields of /proc/PID/stat after the program's name
+
+
+def own_name() -> str:
+    """What the names of all that this process makes begin with."""
+    return f"novum-{_identity(os.getpid())}-"
+
+
+def sweep() -> None:
+    """Remove what machines of this system left that run no more, and end what still runs of them."""
+    for parent in group.parents():
+        for path in _abandoned(parent):
+            group.remove(path)
+    for path in _abandoned(Path(tempfile.gettempdir())):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _abandoned(directory: Path) -> Iterator[Path]:
+    ours = _identity(os.getpid()).partition("-")[0]
+    for path in directory.glob("novum-*"):
+        name = _NAME.fullmatch(path.name)
+        if name and name[1].startswith(f"{ours}-") and _identity(int(name[2])) != name[1]:
+            yield path
+
+
+def _identity(pid: int) -> str:
+    """A process by its namespace, its number, and when it started; zeros where that is unknown."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116  quicker
+    except OSError:
+        return f"0-{pid}-{int(_runs(pid))}"
+    fields = read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return f"{namespace}-{pid}-{int(fields[_START_TIME]) if fields else 0}"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
