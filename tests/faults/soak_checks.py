@@ -239,11 +239,19 @@ def differences(one: dict, other: dict) -> list[str]:
             continue
         if isinstance(one[part], list):
             pairs = list(zip(one[part], other[part], strict=False))
-            unlike = [(n, a, b) for n, (a, b) in enumerate(pairs) if a != b][:1]
+            unlike = [(n, *_parts(a, b)) for n, (a, b) in enumerate(pairs) if a != b][:1]
             found.append(f"{part}: {len(one[part])} and {len(other[part])}; first at {unlike}")
         else:
             found.append(f"{part}: {one[part]!r} is not {other[part]!r}")
     return found
+
+
+def _parts(one: object, other: object) -> tuple[object, object]:
+    """What differs of two facts."""
+    if not isinstance(one, dict):
+        return one, other
+    keys = [key for key in one if one[key] != other[key]]
+    return {key: one[key] for key in keys}, {key: other[key] for key in keys}
 
 
 def kilobytes(path: Path) -> int:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -165,7 +166,10 @@ def broken_disk(session: Session) -> None:
 
 def slot_deleted(session: Session) -> None:
     name = session.draw.choice(["", "0", "0/tree", "0/pristine", "0/scratch"])
-    shutil.rmtree(session.lab / ".novum/slots" / name, ignore_errors=True)
+    slot, away = session.lab / ".novum/slots" / name, session.lab / ".novum/deleted"
+    with suppress(FileNotFoundError):
+        slot.rename(away)  # at once, as a fast deletion is
+    shutil.rmtree(away, ignore_errors=True)
 
 
 def none(session: Session) -> None:
