@@ -117,7 +117,8 @@ class Soak:
         last = self._ended(start(lab, plan, Weather(), said))
         checks.require(last == EXIT_SOUND, f"in the end it ended with {last}")
         checks.check(lab, plan, memory, ended=True)
-        left = checks.left_over(lab, self.temporary, pids)
+        left = checks.wait_for_orphans(stopped=False)
+        left += checks.left_over(lab, self.temporary, pids)
         checks.require(not left, f"left over: {left}")
         figures = self.figures
         figures.campaigns += 1
@@ -155,7 +156,9 @@ class Soak:
             status = self._ended(session.pid)
         self.figures.sessions += 1
         self.figures.ends[str(status)] += 1
-        left = checks.wait_for_orphans(set())
+        left = checks.wait_for_orphans(stopped=True)
+        if session.rebooted:
+            checks.end_orphans()
         for undo in session.undo:
             undo()
         history[-1] += f": ended with {status}"
@@ -179,9 +182,10 @@ class Soak:
         if any(kind == READ_ONLY for _, kind in before):
             return before
         length = 0.02 + draw.expovariate(1 / self.mean)
+        # Never three: a trial that is disturbed three times in a row is taken to do it itself.
         strikes = [
             (draw.uniform(0.01, length), kind)
-            for kind in some(faults.STRIKES, draw.choice([0, 1, 2, 3]))
+            for kind in some(faults.STRIKES, draw.choice([0, 1, 2, 2]))
         ]
         end = some(faults.ENDS, 1) or ["SIGKILL of the machine"]
         return [*before, *sorted(strikes), (length, end[0])]
@@ -228,13 +232,15 @@ def main() -> None:
     parser.add_argument("--campaigns", type=int, default=0)
     parser.add_argument("--ideas", type=int, default=IDEAS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--home", type=Path, help="where; else in memory, if that can be")
     parser.add_argument("--only", action="append", default=[])
     options = parser.parse_args()
     os.environ.update(OWN_GIT)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     private = in_own_namespace()
-    home = Path(tempfile.mkdtemp(prefix="soak-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    memory = Path("/dev/shm")
+    home = Path(tempfile.mkdtemp(prefix="soak-", dir=options.home or (memory if memory.is_dir() else None)))
     soak, began, seed = Soak(home, private, options.only), time.monotonic(), options.seed
     while True:
         soak.campaign(seed, options.ideas)

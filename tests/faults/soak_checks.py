@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
-from novum.sandbox import group
+from novum.sandbox import group, supervisor
 from soak_machine import TAG, Plan
 
 PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
@@ -161,30 +162,47 @@ def left_over(lab: Path, temporary: Path, pids: set[int]) -> list[str]:
     return found
 
 
-def wait_for_orphans(known: set[int]) -> list[str]:
-    """Processes of a dead machine come to us; those that are not gone after a while."""
+def end_orphans() -> None:
+    """End what is left of a machine, as the end of the whole computer does."""
+    while children := _children():
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def wait_for_orphans(*, stopped: bool) -> list[str]:
+    """Processes of a dead machine come to us; those that are not gone after a while.
+
+    One that was stopped before the sandbox had tied its life to the machine's cannot end, until a
+    later machine, or whoever can, ends it; where those may be `stopped`, they are left out.
+    """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
+        if stopped and all(_state(pid) == "T" for pid in _children()):
+            break
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return []
         if pid == 0:
             time.sleep(0.005)
-    return [_process(pid) for pid in _children() - known]
+    return [_process(pid) for pid in _children() if not (stopped and _state(pid) == "T")]
 
 
 def _children() -> set[int]:
     return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
 
 
-def _process(pid: int) -> str:
+def _state(pid: int) -> str:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return f"process {pid}, gone meanwhile"
-    return f"process {pid} ({state}): {words[:300]}"
+        return "gone"
+
+
+def _process(pid: int) -> str:
+    words = supervisor.read_bytes(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode()
+    return f"process {pid} ({_state(pid)}): {words[:300]}"
 
 
 def record(lab: Path) -> dict[str, object]:

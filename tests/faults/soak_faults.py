@@ -32,7 +32,7 @@ class Session:
     ends: set[int] = field(default_factory=lambda: set(SETTLED))  # exit statuses that may be
     undo: list[Callable[[], None]] = field(default_factory=list)
     damaged: bool = False  # the ledger was: it may go back to its last copy
-    starved: bool = False  # it may well not end by itself
+    rebooted: bool = False  # the whole computer starts again
 
     @property
     def git_dir(self) -> Path:
@@ -153,6 +153,7 @@ def full_disk(session: Session) -> None:
 
 def power_cut(session: Session) -> None:
     session.disk.cut_power()
+    session.rebooted = True
     kill(session)
     session.undo.append(lambda: session.disk.mend(POWER))
 
@@ -160,6 +161,7 @@ def power_cut(session: Session) -> None:
 def broken_disk(session: Session) -> None:
     """The disk fails under it, and it has to notice by itself."""
     session.disk.cut_power()
+    session.rebooted = True
     session.undo.append(lambda: session.disk.mend(POWER))
     session.ends |= TOLD | {-signal.SIGBUS}  # what is mapped is gone
 

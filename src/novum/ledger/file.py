@@ -92,6 +92,11 @@ class LedgerFile:
             with self._mutex:
                 make_copy(self._db, self.path)
 
+    def fold(self) -> None:
+        """Write what is in the write-ahead log into the file, and empty the log."""
+        with self._mutex, explained(self.path):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def is_running(self) -> bool:
         """Whether some process holds the lab's lock."""
         return is_held(self.home / "lock")
