@@ -7,7 +7,6 @@ do not change it, and the table written whole equals the one that grew line by l
 """
 
 import json
-import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

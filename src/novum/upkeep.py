@@ -1,7 +1,7 @@
 """What a lab takes of the disk, and what of it nobody needs: leftovers, and loose storage.
 
-Nothing is lost by it. Ideas, changes, results, verdicts and logs stay, as do the artifacts of keeps,
-prepared data, damaged ledgers, and whatever is the person's.
+Nothing is lost by it. Ideas, changes, results, verdicts and logs stay, as do the artifacts of
+keeps, prepared data, damaged ledgers, and whatever is the person's.
 """
 
 import os

@@ -31,6 +31,8 @@ import soak_faults as faults
 from soak_disk import READ_ONLY, Disk, in_own_namespace
 from soak_machine import EXIT_SOUND, Plan, Weather, start
 
+from novum import upkeep
+
 SUBREAPER = 36
 OWN_GIT = {
     **{f"GIT_CONFIG_{level}": "/dev/null" for level in ("GLOBAL", "SYSTEM")},
@@ -38,7 +40,8 @@ OWN_GIT = {
     **{f"GIT_{role}_EMAIL": "person@example.org" for role in ("AUTHOR", "COMMITTER")},
 }
 LONGEST = 120.0  # seconds that a session may last
-IDEAS = 120
+IDEAS = 100
+LONG_SESSION = 4.0  # mean seconds of a session of the long campaign
 
 
 @dataclass
@@ -54,8 +57,9 @@ class Figures:
     checks: int = 0
     lost: Counter[str] = field(default_factory=Counter)
     trials: int = 0
-    seconds_lost: float = 0.0
     seconds: float = 0.0
+    seconds_lost: float = 0.0
+    disk: list[upkeep.Use] = field(default_factory=list)  # of the last campaign, before and after
 
 
 class Soak:
@@ -87,6 +91,8 @@ class Soak:
             disk.synchronise()
             self._disturbed(lab, plan, disk, said, history)
             unlike = checks.differences(checks.record(calm), checks.record(lab))
+            self.figures.disk = upkeep.keep_up(lab, lambda line: None)
+            checks.require(not checks.differences(checks.record(calm), checks.record(lab)), "gc")
             checks.require(not unlike, "not what it comes to undisturbed: " + "; ".join(unlike))
         except Exception:
             print(f"\nFAILED in the campaign of seed {seed}: {plan}\nfaults so far:")
@@ -125,9 +131,11 @@ class Soak:
         figures.experiments += plan.ideas
         figures.checks += memory.checks
         for trial in memory.trials.values():
+            lasted = min(5.0, max(0.0, (trial.ended or 0.0) - trial.started))  # clocks jump
             figures.trials += 1
-            figures.seconds += trial.timing.total
+            figures.seconds += lasted
             if not trial.state.counts:
+                figures.seconds_lost += lasted
                 figures.lost[str(trial.detail)[:60]] += 1
 
     def _session(
@@ -218,20 +226,28 @@ def report(figures: Figures, seconds: float) -> None:
     print("\n| the machine ended | times |\n|---|---|")
     for end, count in figures.ends.most_common():
         print(f"| {end} | {count} |")
-    lost = sum(figures.lost.values())
-    print(f"\n{lost} of {figures.trials} trials had to be run again:")
+    lost, share = sum(figures.lost.values()), figures.seconds_lost / max(figures.seconds, 1e-9)
+    print(
+        f"\n{lost} of {figures.trials} trials had to be run again, {100 * share:.0f} % of the time:"
+    )
     for why, count in figures.lost.most_common():
         print(f"  {count} {why}")
+    print("\nthe last campaign on the disk, and after `novum gc`:")
+    for use in figures.disk:
+        print(f"  {use.what}: {use.bytes / 1e6:.2f} MB, {(use.after or 0) / 1e6:.2f} MB")
 
 
 def main() -> None:
     """Soak until there was enough of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--experiments", type=int, default=2000)
     parser.add_argument("--campaigns", type=int, default=0)
     parser.add_argument("--ideas", type=int, default=IDEAS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--long", type=int, default=0, help="at last, one of so many experiments")
     parser.add_argument("--home", type=Path, help="where; else in memory, if that can be")
     parser.add_argument("--only", action="append", default=[])
     options = parser.parse_args()
@@ -240,7 +256,9 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     private = in_own_namespace()
     memory = Path("/dev/shm")
-    home = Path(tempfile.mkdtemp(prefix="soak-", dir=options.home or (memory if memory.is_dir() else None)))
+    home = Path(
+        tempfile.mkdtemp(prefix="soak-", dir=options.home or (memory if memory.is_dir() else None))
+    )
     soak, began, seed = Soak(home, private, options.only), time.monotonic(), options.seed
     while True:
         soak.campaign(seed, options.ideas)
@@ -251,6 +269,10 @@ def main() -> None:
         if not options.campaigns and enough and soak.figures.experiments >= options.experiments:
             break
         print(f"{soak.figures.experiments} experiments, {soak.figures.sessions} starts", flush=True)
+    if options.long:
+        print(f"one campaign of {options.long} experiments, killed at random", flush=True)
+        soak.only, soak.mean = list(faults.KILLS), LONG_SESSION
+        soak.campaign(seed, options.long)
     report(soak.figures, time.monotonic() - began)
     shutil.rmtree(home)
 

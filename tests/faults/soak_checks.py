@@ -6,15 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from soak_machine import TAG, Plan
+
 from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
 from novum.sandbox import group, supervisor
-from soak_machine import TAG, Plan
 
 PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
 
@@ -32,14 +32,6 @@ def git(lab: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=lab, capture_output=True, text=True)
     require(done.returncode == 0, f"git {' '.join(words)}: {done.stderr.strip()[-1500:]}")
     return done.stdout.strip()
-
-
-@dataclass
-class Lost:
-    """How much trial work the faults cost: trials that were run again."""
-
-    trials: int = 0
-    states: Counter = field(default_factory=Counter)
 
 
 @dataclass
@@ -157,8 +149,7 @@ def left_over(lab: Path, temporary: Path, pids: set[int]) -> list[str]:
     found += [f"a mount: {line}" for line in mounts if f"{lab}/" in line]
     slots = lab / ".novum/slots"
     found += [f"a directory: {path}" for path in slots.glob("*/scratch")]
-    locks = [path for path in (lab / ".git").rglob("*.lock")]
-    found += [f"a lock: {path}" for path in locks]
+    found += [f"a lock: {path}" for path in (lab / ".git").rglob("*.lock")]
     return found
 
 
@@ -212,30 +203,23 @@ def record(lab: Path) -> dict[str, object]:
         campaign = ledger.campaign(TAG)
         experiments = ledger.experiments(campaign.id)
         trials = ledger.all_trials(campaign.id)
-        confirmed = [
-            (tuple(trial.cell[1:] if isinstance(trial.cell, tuple) else ()), trial.seed)
-            for trial in trials
-            if trial.cell is not None
-        ]
     tip = repo.target(f"refs/heads/autoresearch/{TAG}")
     counted = [trial for trial in trials if trial.state.counts]
     return {
-        "experiments": [_experiment(one, repo) for one in experiments],
+        "experiments": [_experiment(one) for one in experiments],
         "trials": [
-            (t.experiment, t.asked_by, t.seed, t.split, t.state, t.measurement and _scores(t))
-            for t in counted
+            (t.experiment, t.asked_by, t.seed, t.split, t.cell, t.state, _score(t)) for t in counted
         ],
-        "confirmed": len(confirmed) and "some",
         "branch": git(lab, "rev-parse", f"{tip}^{{tree}}"),
         "keeps": git(lab, "log", "--format=%T", f"{tip}").split(),
     }
 
 
-def _scores(trial: Trial) -> float:
-    return trial.measurement.metric
+def _score(trial: Trial) -> float | None:
+    return trial.measurement.metric if trial.measurement else None
 
 
-def _experiment(one: Experiment, repo: Repo) -> dict[str, object]:
+def _experiment(one: Experiment) -> dict[str, object]:
     verdict = one.verdict
     scored = bool(verdict.evidence.values)
     return {
@@ -252,15 +236,16 @@ def _experiment(one: Experiment, repo: Repo) -> dict[str, object]:
 def differences(one: dict, other: dict) -> list[str]:
     """Where two records differ; the first few places."""
     found = []
-    for part in one:
-        if one[part] == other[part]:
+    for part, mine in one.items():
+        theirs = other[part]
+        if mine == theirs:
             continue
-        if isinstance(one[part], list):
-            pairs = list(zip(one[part], other[part], strict=False))
+        if isinstance(mine, list):
+            pairs = list(zip(mine, theirs, strict=False))
             unlike = [(n, *_parts(a, b)) for n, (a, b) in enumerate(pairs) if a != b][:1]
-            found.append(f"{part}: {len(one[part])} and {len(other[part])}; first at {unlike}")
+            found.append(f"{part}: {len(mine)} and {len(theirs)}; first at {unlike}")
         else:
-            found.append(f"{part}: {one[part]!r} is not {other[part]!r}")
+            found.append(f"{part}: {mine!r} is not {theirs!r}")
     return found
 
 
@@ -270,12 +255,6 @@ def _parts(one: object, other: object) -> tuple[object, object]:
         return one, other
     keys = [key for key in one if one[key] != other[key]]
     return {key: one[key] for key in keys}, {key: other[key] for key in keys}
-
-
-def kilobytes(path: Path) -> int:
-    """What a directory takes on its disk."""
-    done = subprocess.run(["du", "-sk", str(path)], capture_output=True, text=True)
-    return int(done.stdout.split()[0]) if done.stdout else 0
 
 
 def keep_copy(lab: Path, to: Path) -> None:

@@ -10,13 +10,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from novum.sandbox import supervisor
 from soak_disk import FULL, POWER, READ_ONLY, Disk
 from soak_machine import EXIT_MEMORY, EXIT_SOUND, EXIT_TOLD, TAG, Weather
 
+from novum.sandbox import supervisor
+
 SETTLED = {EXIT_SOUND}
 TOLD = {EXIT_SOUND, EXIT_TOLD}
-PERSONS_LOCKS = ["index.lock", "HEAD.lock", "packed-refs.lock", "config.lock", "refs/heads/main.lock"]
+PERSONS_LOCKS = [
+    "index.lock",
+    "HEAD.lock",
+    "packed-refs.lock",
+    "config.lock",
+    "refs/heads/main.lock",
+]
 
 
 @dataclass
@@ -155,6 +162,7 @@ def power_cut(session: Session) -> None:
     session.disk.cut_power()
     session.rebooted = True
     kill(session)
+    session.ends |= TOLD  # it may notice before
     session.undo.append(lambda: session.disk.mend(POWER))
 
 
@@ -201,6 +209,7 @@ ENDS = {
     POWER: power_cut,
     "disk fails": broken_disk,
 }
+KILLS = [kind for kind, strikes in ENDS.items() if strikes in {kill, terminate_hard_while_stopped}]
 NEEDS = {"disk fails": POWER}
 KINDS = {**BEFORE, **STRIKES, **ENDS}
 

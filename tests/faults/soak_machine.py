@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from novum import opening
 from novum.campaign import Machine, Parts
 from novum.dataset import Dataset
 from novum.errors import NovumError
@@ -207,6 +206,3 @@ def _work(lab: Path, plan: Plan, weather: Weather) -> None:
         judge = judge_named(standing.lab.policy)
         parts = Parts(LocalRunner(), judge, Greedy(), researcher)
         Machine(ledger, repo, standing, parts, Dataset(), [ResultsFile(ledger)]).run(None)
-
-
-assert opening  # the room that a real start goes through; imported before the fork

@@ -198,9 +198,7 @@ def test_without_a_sound_copy_a_damaged_ledger_is_left_alone(bed):
     copy_of(bed.ledger.path).unlink()
     damaged(bed)
     content = (bed.path / ".novum/ledger.db").read_bytes()
-    with contextlib.closing(Ledger(bed.path)) as again:
-        with pytest.raises(DamagedLedgerError, match="no sound copy"), again.lock():
-            pass
+    problem = pytest.raises(DamagedLedgerError, match="no sound copy")
+    with contextlib.closing(Ledger(bed.path)) as again, problem, again.lock():
+        pass
     assert (bed.path / ".novum/ledger.db").read_bytes() == content
-
-

@@ -24,7 +24,7 @@ def own_name() -> str:
 
 
 def sweep() -> None:
-    """Remove what machines of this system left that run no more, and end what still runs of them."""
+    """Remove what machines left that run no more, and end what still runs of them."""
     for parent in group.parents():
         for path in _abandoned(parent):
             group.remove(path)
