@@ -65,7 +65,8 @@ class Worktree:
             facts = os.lstat(self.directory)
         except OSError:
             return False
-        return self._made == (facts.st_dev, facts.st_ino)
+        # A link may have got the number that the directory had.
+        return stat.S_ISDIR(facts.st_mode) and self._made == (facts.st_dev, facts.st_ino)
 
     def restore(self) -> list[str]:
         """Undo what a trial did to the files; returns the commit's files that it had changed.

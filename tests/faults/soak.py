@@ -167,7 +167,7 @@ class Soak:
         left = checks.wait_for_orphans(stopped=True)
         if session.rebooted:
             checks.end_orphans()
-        for undo in session.undo:
+        for undo in reversed(session.undo):
             undo()
         history[-1] += f": ended with {status}"
         checks.require(not left, f"left over: {left}")
