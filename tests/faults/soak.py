@@ -123,7 +123,7 @@ class Soak:
         last = self._ended(start(lab, plan, Weather(), said))
         checks.require(last == EXIT_SOUND, f"in the end it ended with {last}")
         checks.check(lab, plan, memory, ended=True)
-        left = checks.wait_for_orphans(stopped=False)
+        left = checks.wait_for_orphans(started=False)
         left += checks.left_over(lab, self.temporary, pids)
         checks.require(not left, f"left over: {left}")
         figures = self.figures
@@ -164,7 +164,7 @@ class Soak:
             status = self._ended(session.pid)
         self.figures.sessions += 1
         self.figures.ends[str(status)] += 1
-        left = checks.wait_for_orphans(stopped=True)
+        left = checks.wait_for_orphans(started=True)
         if session.rebooted:
             checks.end_orphans()
         for undo in reversed(session.undo):

@@ -15,6 +15,7 @@ from soak_machine import TAG, Plan
 from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
 from novum.sandbox import group, supervisor
+from novum.sandbox.leftovers import MARK
 
 PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
 
@@ -41,9 +42,11 @@ class Memory:
     judged: dict[int, Experiment] = field(default_factory=dict)
     trials: dict[int, Trial] = field(default_factory=dict)
     checks: int = 0
+    damaged: bool = False  # the refs of what was lost may not all be set aside yet
 
     def forget(self) -> None:
         """The ledger was damaged: what was lost with it may be done again."""
+        self.damaged = True
         self.judged.clear()
         self.trials.clear()
 
@@ -62,7 +65,9 @@ def check(lab: Path, plan: Plan, memory: Memory, *, ended: bool) -> None:
         trials = ledger.all_trials(campaign.id)
     _check_record(experiments, trials, plan, ended=ended)
     _check_kept(experiments, trials, memory)
-    _check_repository(lab, experiments, ended=ended)
+    unknown = _check_repository(lab, experiments, ended=ended)
+    require(not unknown or (memory.damaged and not ended), f"the ledger does not know {unknown}")
+    memory.damaged = bool(unknown)
 
 
 def _check_database(lab: Path) -> None:
@@ -106,8 +111,11 @@ def _check_kept(experiments: list[Experiment], trials: list[Trial], memory: Memo
     memory.judged, memory.trials = judged, ended
 
 
-def _check_repository(lab: Path, experiments: list[Experiment], *, ended: bool) -> None:
-    """The refs and the branch are where the ledger says, and git finds no fault."""
+def _check_repository(lab: Path, experiments: list[Experiment], *, ended: bool) -> list[str]:
+    """The refs and the branch are where the ledger says, and git finds no fault.
+
+    Returns the refs of experiments that the ledger does not know.
+    """
     repo = Repo(lab)
     refs = dict(
         line.split()[::-1]
@@ -118,15 +126,14 @@ def _check_repository(lab: Path, experiments: list[Experiment], *, ended: bool) 
     for ref, commit in known.items():
         last = int(ref[-5:]) == experiments[-1].number
         require(refs.get(ref) == commit or (last and not ended), f"{ref}: {refs.get(ref)}")
-    for ref in refs:
-        lost = ref.startswith(f"{prefix}lost/")
-        unknown = ref.startswith(prefix) and ref not in known and not lost
-        require(not unknown, f"the ledger does not know {ref}")
+    ours = [ref for ref in refs if ref.startswith(prefix) and not ref.startswith(f"{prefix}lost/")]
+    unknown = [ref for ref in ours if ref not in known]
     keeps = [e for e in experiments if e.verdict is not None and e.verdict.outcome == "keep"]
     tips = [keep.commit for keep in keeps[-1:]] if ended else [k.commit for k in keeps[-2:]]
     tip = refs.get(f"refs/heads/autoresearch/{TAG}")
-    require(tip in tips or (len(keeps) < 2 and not ended), f"the branch is at {tip}, not {tips}")
-    if tip is not None and keeps:
+    behind = (len(keeps) < 2 and not ended) or unknown
+    require(tip in tips or behind, f"the branch is at {tip}, not {tips}")
+    if tip in tips:
         line = git(lab, "rev-list", "--first-parent", f"{keeps[0].commit}..{tip}").split()
         places = [k.commit for k in keeps if k.commit in {*line}]
         require(line == places[::-1], "the branch is not the keeps")
@@ -136,6 +143,7 @@ def _check_repository(lab: Path, experiments: list[Experiment], *, ended: bool) 
     require(status == "", f"the person sees changes: {status}")
     require(git(lab, "rev-parse", "--abbrev-ref", "HEAD") == "main", "HEAD was moved")
     require(repo.head() == refs["refs/heads/main"], "the person's branch was moved")
+    return unknown
 
 
 def left_over(lab: Path, temporary: Path, pids: set[int]) -> list[str]:
@@ -161,15 +169,15 @@ def end_orphans() -> None:
             os.waitpid(pid, 0)
 
 
-def wait_for_orphans(*, stopped: bool) -> list[str]:
+def wait_for_orphans(*, started: bool) -> list[str]:
     """Processes of a dead machine come to us; those that are not gone after a while.
 
-    One that was stopped before the sandbox had tied its life to the machine's cannot end, until a
-    later machine, or whoever can, ends it; where those may be `stopped`, they are left out.
+    A sandbox that was stopped, or whose machine was killed, before its life was tied to the
+    machine's cannot end until a later machine ends it; those may be there if `started`.
     """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        if stopped and all(_state(pid) == "T" for pid in _children()):
+        if started and all(_is_unborn(pid) for pid in _children()):
             break
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -177,11 +185,16 @@ def wait_for_orphans(*, stopped: bool) -> list[str]:
             return []
         if pid == 0:
             time.sleep(0.005)
-    return [_process(pid) for pid in _children() if not (stopped and _state(pid) == "T")]
+    return [_process(pid) for pid in _children() if not (started and _is_unborn(pid))]
 
 
 def _children() -> set[int]:
     return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+
+
+def _is_unborn(pid: int) -> bool:
+    """Whether it is stopped, or a sandbox whose program has not begun."""
+    return _state(pid) == "T" or MARK.encode() in supervisor.read_bytes(f"/proc/{pid}/cmdline")
 
 
 def _state(pid: int) -> str:

@@ -128,6 +128,19 @@ def test_a_process_of_a_killed_machine_is_ended_by_the_next():
     assert not any(path.exists() for path in made)
 
 
+def test_a_sandbox_whose_machine_was_killed_too_early_is_ended_by_the_next():
+    dead = f"{leftovers.own_name()[:-1]}9-"
+    alive = subprocess.Popen(["sh", "-c", "sleep 60", leftovers.MARK, leftovers.own_name()])
+    orphan = subprocess.Popen(["sh", "-c", "sleep 60; true", leftovers.MARK, dead])
+    try:
+        sandbox.sweep()
+        assert orphan.wait(10) == -signal.SIGKILL
+        assert alive.poll() is None
+    finally:
+        alive.kill()
+        alive.wait()
+
+
 def test_an_ignore_file_that_a_kill_left_empty_is_written_again(bed):
     bed.run([])
     bed.close()

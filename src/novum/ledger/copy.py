@@ -68,7 +68,7 @@ def take_copy(ledger: Path) -> str:
 
 
 def _is_sound(path: Path) -> bool:
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as db:
         try:
             return damage(db) is None
         except sqlite3.OperationalError:

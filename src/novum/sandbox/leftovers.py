@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from novum.sandbox import group
-from novum.sandbox.supervisor import read_bytes
+from novum.sandbox.supervisor import read_bytes, send
 
 _NAME = re.compile(r"novum-(\d+-(\d+)-\d+)-\w+")
+MARK = "--unsetenv"  # of the sandbox's program: what follows is its machine's name
+_SIGKILL = 9
 _START_TIME = 19  # fields of /proc/PID/stat after the program's name
 
 
@@ -28,16 +30,31 @@ def sweep() -> None:
     for parent in group.parents():
         for path in _abandoned(parent):
             group.remove(path)
+    for pid in _orphans():
+        send(pid, _SIGKILL)
     for path in _abandoned(Path(tempfile.gettempdir())):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def _abandoned(directory: Path) -> Iterator[Path]:
+    return (path for path in directory.glob("novum-*") if _is_dead(path.name))
+
+
+def _orphans() -> Iterator[int]:
+    """Sandboxes whose machine was killed just before their lives were tied to its own."""
+    for path in Path("/proc").glob("[0-9]*"):
+        words = read_bytes(f"{path}/cmdline").decode(errors="replace").split("\0")
+        if MARK in words and _is_dead(f"{words[words.index(MARK) + 1]}0"):
+            yield int(path.name)
+
+
+def _is_dead(name: str) -> bool:
+    """Whether what bears this name was made by a machine of this system that runs no more."""
     ours = _identity(os.getpid()).partition("-")[0]
-    for path in directory.glob("novum-*"):
-        name = _NAME.fullmatch(path.name)
-        if name and name[1].startswith(f"{ours}-") and _identity(int(name[2])) != name[1]:
-            yield path
+    found = _NAME.fullmatch(name)
+    if found is None or not found[1].startswith(f"{ours}-"):
+        return False
+    return _identity(int(found[2])) != found[1]
 
 
 def _identity(pid: int) -> str:

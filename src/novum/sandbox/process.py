@@ -28,7 +28,7 @@ from novum.sandbox.confinement import (
 )
 from novum.sandbox.disk import DiskUsage
 from novum.sandbox.group import Group
-from novum.sandbox.leftovers import own_name
+from novum.sandbox.leftovers import MARK, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
 
@@ -176,6 +176,7 @@ class Process:
         options = self._memory_file(bubblewrap_options(confinement, command, files))
         status = self._status_pipe()
         bubblewrap = [confinement.program, "--json-status-fd", str(status), "--args", str(options)]
+        bubblewrap += [MARK, own_name()]  # to no effect, but `sweep` knows it by that
         handed = [status, options, *map(int, files.values())]
         if confinement.filters:
             internet = command.network or command.internet_sockets
