@@ -57,8 +57,6 @@ class Figures:
     checks: int = 0
     lost: Counter[str] = field(default_factory=Counter)
     trials: int = 0
-    seconds: float = 0.0
-    seconds_lost: float = 0.0
     disk: list[upkeep.Use] = field(default_factory=list)  # of the last campaign, before and after
 
 
@@ -131,11 +129,8 @@ class Soak:
         figures.experiments += plan.ideas
         figures.checks += memory.checks
         for trial in memory.trials.values():
-            lasted = min(5.0, max(0.0, (trial.ended or 0.0) - trial.started))  # clocks jump
             figures.trials += 1
-            figures.seconds += lasted
             if not trial.state.counts:
-                figures.seconds_lost += lasted
                 figures.lost[str(trial.detail)[:60]] += 1
 
     def _session(
@@ -226,10 +221,8 @@ def report(figures: Figures, seconds: float) -> None:
     print("\n| the machine ended | times |\n|---|---|")
     for end, count in figures.ends.most_common():
         print(f"| {end} | {count} |")
-    lost, share = sum(figures.lost.values()), figures.seconds_lost / max(figures.seconds, 1e-9)
-    print(
-        f"\n{lost} of {figures.trials} trials had to be run again, {100 * share:.0f} % of the time:"
-    )
+    lost = sum(figures.lost.values())
+    print(f"\n{lost} of {figures.trials} trials had to be run again:")
     for why, count in figures.lost.most_common():
         print(f"  {count} {why}")
     print("\nthe last campaign on the disk, and after `novum gc`:")
