@@ -170,6 +170,26 @@ def stop(lab: Path, now: bool) -> None:
     click.echo("stopping now" if now else "stopping after the running trial")
 
 
+@click.command()
+@LAB
+@click.option("--dry-run", is_flag=True, help="Only say what there is, and what would go.")
+def gc(lab: Path, dry_run: bool) -> None:
+    """Say what a lab takes of the disk; remove leftovers, and pack the rest.
+
+    No idea, change, result, verdict or log is ever removed.
+    """
+    from novum import upkeep
+
+    with closing(ledger_of(lab)) as ledger:
+        found = upkeep.leftovers(ledger) if dry_run else []
+    for path in found:
+        click.echo(f"would remove {path}")
+    for use in upkeep.uses(lab) if dry_run else upkeep.keep_up(lab, click.echo):
+        size = f"{use.bytes / 1e6:10.2f} MB"
+        after = "" if use.after is None else f" -> {use.after / 1e6:.2f} MB"
+        click.echo(f"{use.what:10}{size}{after:14}  {use.note}")
+
+
 def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:
     from novum import session
 

@@ -126,8 +126,8 @@ def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     if failed and process.status == NO_ANSWER_YET:
         told = failed[1].removeprefix(f"exit status {NO_ANSWER_YET}: ")
         return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"
-    if failed is None:
-        return None
+    if failed is None or failed[0] is TrialState.INFRASTRUCTURE:
+        return failed
     state = TrialState.INVALID if failed[0] is TrialState.CRASH else failed[0]
     return state, f"the evaluation failed: {failed[1]}"
 

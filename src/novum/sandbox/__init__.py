@@ -11,6 +11,7 @@ from collections.abc import Callable
 from novum.sandbox.census import Usage
 from novum.sandbox.command import Command, Limits, Mount, search_path
 from novum.sandbox.confinement import NONE, Confinement, confinement_for, detect
+from novum.sandbox.leftovers import sweep
 from novum.sandbox.process import Breach, Excess, Process
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "detect",
     "run",
     "search_path",
+    "sweep",
 ]
 
 TICK = 0.02

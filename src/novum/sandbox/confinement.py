@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from novum.sandbox.command import Command
-from novum.sandbox.group import can_bound
+from novum.sandbox.group import Group
+from novum.sandbox.leftovers import own_name
 from novum.sandbox.seccomp import filter_program
 
 _ETC = (
@@ -94,7 +95,7 @@ def detect() -> Confinement:
         if not _filter_works(program):
             options -= {"--seccomp"}
         lacking = tuple(words for option, words in _OPTIONAL.items() if option not in options)
-        lacking += () if can_bound() else (_UNBOUNDED,)
+        lacking += () if _can_bound() else (_UNBOUNDED,)
         version = _run([program, "--version"]).stdout.strip()
         found = Confinement("bubblewrap", f"{version} at {program}", program, options, lacking)
         files = dict.fromkeys(_FILES, "/dev/null")
@@ -240,3 +241,12 @@ def _gpu() -> list[str]:
         return []
     options = [part for path in devices for part in ("--dev-bind", path, path)]
     return options + [part for path in _GPU_SYSTEM for part in ("--ro-bind-try", path, path)]
+
+
+def _can_bound() -> bool:
+    """Whether the kernel can bound memory and processes of a command here, by control groups."""
+    probe = Group(own_name(), 1 << 30, 1000)
+    try:
+        return bool(probe.joining)
+    finally:
+        probe.close()
