@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from novum.errors import LedgerError, UsageError
 from novum.judge import Belief
 from novum.ledger import Heartbeat, Ledger
+from novum.ledger.copy import copy_of
 from novum.ledger.lock import hold, is_held
 from novum.patch import Diff
 from novum.records import (
@@ -288,6 +289,7 @@ def test_a_page_that_was_overwritten_is_called_damaged(tmp_path, ledger, campaig
             campaign, number, Proposal("t" * 500, ()), "p" * 40, Diff("d" * 500, 0, 0)
         )
     ledger.close()
+    copy_of(ledger.path).unlink()
     size = ledger.path.stat().st_size
     with ledger.path.open("r+b") as file:
         file.seek(4096)
@@ -300,6 +302,7 @@ def test_a_truncated_ledger_is_called_damaged(tmp_path, ledger, campaign):
     for number in range(60):
         add(ledger, campaign, number)
     ledger.close()
+    copy_of(ledger.path).unlink()
     os.truncate(ledger.path, 6000)
     with pytest.raises(LedgerError), contextlib.closing(Ledger(tmp_path)) as again:
         again.experiments(campaign)

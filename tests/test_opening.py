@@ -7,6 +7,7 @@ from novum.errors import LabError, UsageError
 from novum.ledger import Ledger
 from novum.opening import Wish, assemble, begin, choose, go_on, problems
 from novum.repo import branch_ref, experiment_ref
+from novum.sandbox import detect
 
 IDEAS = """
 [[idea]]
@@ -43,7 +44,8 @@ def test_a_campaign_begins_at_the_checked_out_commit_with_the_labs_text(ready):
     campaign = start(ready, tag="a", experiments=7)
     assert (campaign.tag, campaign.start_commit) == ("a", ready.repo.head())
     assert campaign.lab == (ready.path / "lab.toml").read_text()
-    assert campaign.settings == {"seconds": 3, "researcher": "backlog", "target": 7}
+    wished = {"seconds": 3, "researcher": "backlog", "target": 7}
+    assert campaign.settings == wished | {"lacking": list(detect().lacking)}
     assert campaign.place["python"]
 
 

@@ -6,6 +6,7 @@
     │   └── PatchError         a change that does not apply or is not allowed
     ├── RepoError              git refused, or a ref moved under us
     ├── LedgerError            the ledger cannot be read or written
+    │   └── DamagedLedgerError its file is not what was written
     ├── CacheError             the cache of oracles' answers cannot be read or written
     ├── ResearcherError        who proposes cannot go on: the campaign pauses
     ├── SandboxError           a command could not be started (not: it failed)
@@ -41,6 +42,10 @@ class RepoError(NovumError):
 
 class LedgerError(NovumError):
     """The ledger cannot be read or written."""
+
+
+class DamagedLedgerError(LedgerError):
+    """The ledger's file is not what was written; its copy can take its place."""
 
 
 class CacheError(NovumError):

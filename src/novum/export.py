@@ -7,7 +7,6 @@ do not change it, and the table written whole equals the one that grew line by l
 """
 
 import json
-import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -183,7 +182,7 @@ def one_line(text: str, longest: int) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)

@@ -20,11 +20,12 @@ from novum.ledger.rows import IMPORTED
 from novum.records import Outcome
 from novum.repo import Repo, branch_ref, experiments_ref
 from novum.researchers import researcher_named
-from novum.sandbox import search_path
+from novum.sandbox import Confinement, confinement_for, search_path
 from novum.standing import Standing
 from novum.worktree import LINK, Worktree
 
 OUTSIDE = "outside"  # the researcher that waits for the proposals of others
+LACKING = "lacking"  # of a campaign's settings: promises that did not hold where it ran
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
@@ -40,6 +41,7 @@ class Wish:
     max_cost_usd: float | None = None
     max_tokens: int | None = None
     seed: int | None = None  # trials' seeds begin after it
+    unconfined: bool | None = None  # whether it goes on where trials cannot be confined
     comparison: Mapping[str, Any] | None = None  # which one the campaign is a part of
 
 
@@ -53,7 +55,7 @@ def require_startable(
     Raises:
         UsageError: with what has to be mended first.
     """
-    found = problems(lab, repo, edited=edited)
+    found = problems(lab, repo, edited=edited, unconfined=bool(wish.unconfined))
     if found:
         raise LabError("\n".join(found))
     timeout = lab.budget.timeout
@@ -63,6 +65,7 @@ def require_startable(
         "seconds": wish.seconds or lab.budget.seconds,
         "researcher": wish.researcher or lab.researcher.use,
         "target": wish.experiments,
+        LACKING: confinement_for(lab.sandbox.mode).lacking,
         **_bounds(wish),
     }
     parts_for(lab, settings, directory)  # a name that does not exist is found now
@@ -71,12 +74,24 @@ def require_startable(
 
 def _bounds(wish: Wish) -> dict[str, Any]:
     """How far ahead is thought, how much may be spent, and the like, where somebody said so."""
-    names = ("ahead", "max_cost_usd", "max_tokens", "seed", "comparison")
+    names = ("ahead", "max_cost_usd", "max_tokens", "seed", "comparison", "unconfined")
     return {name: getattr(wish, name) for name in names if getattr(wish, name) is not None}
 
 
-def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
-    """Why a campaign cannot begin from the person's checked-out commit; empty if it can."""
+def no_sandbox(confinement: Confinement) -> str:
+    """That trials cannot be confined here, and what to do, in two lines."""
+    return (
+        f"trials cannot be confined here: {confinement.detail}\n"
+        'to go on without a sandbox: mode = "none" under [sandbox] in lab.toml, or novum run '
+        "--allow-unconfined; docs/integrity.md says what is lost"
+    )
+
+
+def problems(lab: Lab, repo: Repo, *, edited: bool = False, unconfined: bool = False) -> list[str]:
+    """Why a campaign cannot begin from the person's checked-out commit; empty if it can.
+
+    With `unconfined` it may begin where trials cannot be confined.
+    """
     allowed = {lab.researcher.backlog, *(lab.files.editable if edited else ())}
     found = [
         f"{path} has changes that are not committed, so a campaign would not see them; "
@@ -111,7 +126,13 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
     prepare = lab.trial.prepare
     if prepare is not None and shutil.which(prepare[0], path=place.PATH) is None:
         found.append(f"the command `{prepare[0]}` in lab.toml was not found; install it")
-    return found
+    return found if unconfined else [*found, *_missing_sandbox(lab)]
+
+
+def _missing_sandbox(lab: Lab) -> list[str]:
+    confinement = confinement_for(lab.sandbox.mode)
+    wanted = lab.sandbox.mode != "none"
+    return [no_sandbox(confinement)] if wanted and confinement.tool == "none" else []
 
 
 def choose(
@@ -198,6 +219,9 @@ def go_on(directory: Path, ledger: Ledger, campaign: Campaign, wish: Wish) -> Ca
         settings["researcher"] = wish.researcher
     settings["target"] = wish.experiments or settings["target"]
     settings |= _bounds(wish)
+    _require_confinement(directory, lab, settings)
+    missing = confinement_for(lab.sandbox.mode).lacking
+    settings[LACKING] = list(dict.fromkeys([*settings.get(LACKING, ()), *missing]))
     settings.pop("paused", None)
     done = Standing.read(ledger, lab, campaign).experiments
     # An open campaign may have all its experiments, and yet have to confirm what they found.
@@ -243,10 +267,18 @@ def assemble(
 ) -> Machine:
     """The machine for a campaign, with its data prepared; its researcher only if it `proposes`."""
     lab = parse_lab(campaign.lab, f"lab.toml of campaign {campaign.tag}")
+    _require_confinement(directory, lab, campaign.settings)
     parts = parts_for(lab, campaign.settings, directory, proposes=proposes)
     dataset = _dataset(lab, repo, ledger, campaign, say)
     standing = Standing.read(ledger, lab, campaign)
     return Machine(ledger, repo, standing, parts, dataset, observers)
+
+
+def _require_confinement(directory: Path, lab: Lab, settings: Mapping[str, Any]) -> None:
+    """Refuse where trials cannot be confined, unless the campaign or lab.toml now allows that."""
+    missing = _missing_sandbox(lab)
+    if missing and not settings.get("unconfined") and read_lab(directory).sandbox.mode != "none":
+        raise UsageError(missing[0])
 
 
 def dataset_of(

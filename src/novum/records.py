@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 NOT_YET = "no answer yet: "  # begins the detail of a trial whose score comes later
+DISTURBED = "disturbed: "  # begins the detail of a trial that somebody or something else ended
 POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
 
 

@@ -16,7 +16,7 @@ import pygit2
 
 from novum.errors import RepoError, UsageError
 
-LOCK_CHECKS, LOCK_PAUSE = 20, 0.1  # seconds between looks at a lock that may be stale
+LOCK_CHECKS, LOCK_PAUSE = 20, 0.025  # seconds between looks at a lock that may be stale
 HASH = re.compile(r"[0-9a-f]{6,40}")
 BRANCH_PREFIX = "refs/heads/autoresearch/"
 # Programs that a repository may name, and that git would run for us.
@@ -277,7 +277,7 @@ class Repo:
                 f"expected {(expected or 'nothing')[:10]}; "
                 f"put it back with: git update-ref {back}"
             )
-        self._clear_stale_lock(ref)
+        self._clear_stale_lock(self.git_dir / f"{ref}.lock")
         try:
             if found is None:
                 self._git.references.create(ref, new, force=False)
@@ -286,14 +286,40 @@ class Repo:
         except (pygit2.GitError, ValueError, OSError) as error:
             raise RepoError(f"{ref} could not be moved: {error}") from None
 
-    def _clear_stale_lock(self, ref: str) -> None:
-        """Remove a lock on our own ref that a killed process left; a live one lasts moments."""
-        lock = self.git_dir / f"{ref}.lock"
+    def clear_stale_locks(self, tag: str) -> None:
+        """Remove the locks that a killed machine left on a campaign's own refs."""
+        below = self.git_dir / experiments_ref(tag)
+        locks = [*below.rglob("*.lock"), self.git_dir / f"{branch_ref(tag)}.lock"]
+        for lock in locks:
+            self._clear_stale_lock(lock)
+
+    def _clear_stale_lock(self, lock: Path) -> None:
+        """Remove a lock on a ref of ours, if it is a dead one: a live one lasts moments."""
         for _ in range(LOCK_CHECKS):
             if not lock.exists():
                 return
             time.sleep(LOCK_PAUSE)
         lock.unlink(missing_ok=True)
+
+    def refs_below(self, prefix: str) -> dict[str, str]:
+        """The commits of all refs whose names begin with `prefix` and a slash."""
+        names = [name for name in self._git.references if name.startswith(f"{prefix}/")]
+        return {name: str(self._git.references[name].target) for name in names}
+
+    def drop(self, ref: str) -> None:
+        """Remove a ref of ours; if it is gone, that is success.
+
+        Raises:
+            RepoError: if git cannot.
+        """
+        found = self._git.references.get(ref)
+        if found is None:
+            return
+        self._clear_stale_lock(self.git_dir / f"{ref}.lock")
+        try:
+            found.delete()
+        except (pygit2.GitError, OSError) as error:
+            raise RepoError(f"{ref} could not be removed: {error}") from None
 
     def has_refs_below(self, prefix: str) -> bool:
         """Whether any ref's name begins with `prefix` and a slash."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from novum import asking, opening
+from novum.audit.canaries import Canaries, Canary
 from novum.audit.deep import DeepCheck, Report
 from novum.audit.plan import Wish as Thoroughness
 from novum.audit.plan import plan_for
@@ -46,6 +47,8 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
         campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
         console = plain_console()
         console.print(_headline(campaign, lab.budget.seconds))
+        for text in campaign.settings.get(opening.LACKING, ()):
+            console.print(f"caution: {text}", soft_wrap=True)
         stopped, paused = run_to_end(directory, repo, ledger, campaign, console)
         _farewell(console, directory, ledger, campaign, stopped=stopped)
     if paused is not None:
@@ -95,6 +98,31 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
                     f"stopped; nothing is lost, it goes on with: novum check {directory} --deep, "
                     "and the same options"
                 ) from None
+
+
+def plant_canaries(
+    directory: Path, seconds: float | None, show: Callable[[Canary], None], *, quiet: bool
+) -> list[Canary]:
+    """Plant known cheats into a lab; each is shown when it is known what came of it.
+
+    Raises:
+        NovumError: if it cannot be run, or the person stopped it.
+    """
+    canaries = Canaries(directory, seconds)  # before anything is written
+    console = plain_console(aside=quiet)
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    found = []
+    with closing(Ledger(directory)) as ledger, ledger.lock(), _signals(canaries.stop, say):
+        try:
+            for canary in canaries.run(ledger, say):
+                found.append(canary)
+                show(canary)
+        except Stopped:
+            raise CampaignError("stopped, so the rest is not known") from None
+    return found
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Standing:
     experiments: int = 0  # judged, without the baseline and without those that did not apply
     next_number: int = 0
     trials: int = 0
+    counted: int = 0  # trials that say something
     trial_seconds: float = 0.0
     hopeless: int = 0  # trials that were ended early
     saved: float = 0.0  # seconds of their budget that they did not use
@@ -106,8 +107,12 @@ class Standing:
 
     @property
     def next_seed(self) -> int:
-        """A seed that no trial of this campaign had."""
-        return self.seed + self.trials + 1
+        """A seed that no trial had of which anything is known.
+
+        One that was interrupted is run again with its own seed: so a campaign comes to the same,
+        however often its machine is killed.
+        """
+        return self.seed + self.counted + 1
 
     def oriented(self, difference: float) -> float:
         """A difference of the metric, turned so that better is positive."""
@@ -133,6 +138,7 @@ class Standing:
     def add_trial(self, trial: Trial) -> None:
         """Take in a trial that ended."""
         self.trials += 1
+        self.counted += trial.state.counts
         self.trial_seconds += trial.timing.total
         if trial.state is TrialState.HOPELESS:
             self.hopeless += 1

@@ -44,6 +44,7 @@ def status_facts(ledger: Ledger, campaign: Campaign) -> Facts:
         "metric": standing.lab.metric.name,
         "direction": standing.lab.metric.direction,
         "self_reported": standing.lab.self_reported,
+        "lacking": list(campaign.settings.get("lacking", ())),
         "seconds": campaign.settings["seconds"],
         "experiments": experiments,
         "target": campaign.settings["target"],
@@ -190,6 +191,7 @@ def status_view(facts: Facts) -> RenderableType:
         rows.append(("paused", facts["paused"]))
     if facts["self_reported"]:
         rows.append(("caution", "self-reported: the candidate prints its own score"))
+    rows += [("caution", f"not promised here: {text}") for text in facts["lacking"]]
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(harmless(text)))
     return table

@@ -26,6 +26,7 @@ class Worktree:
     def __init__(self, repo: Repo, directory: Path) -> None:
         self.directory = directory
         self._repo = repo
+        self._made: tuple[int, int] | None = None  # the device and inode of the directory
         self._commit: str | None = None  # None: what the directory holds is not known
         self._edited: dict[str, bytes] = {}
         self._wanted: dict[str, Entry] = {}
@@ -41,7 +42,7 @@ class Worktree:
             OSError: if the disk does not take them; the next call starts afresh.
         """
         edited = {path: text.encode("utf-8") for path, text in (files or {}).items()}
-        if self._commit is None:
+        if self._commit is None or not self.is_there():
             self._start_over(commit, edited)
             return
         changed = self._repo.changed_entries(self._commit, commit)
@@ -58,6 +59,15 @@ class Worktree:
                 self._write(path, entry)
         self._commit = commit
 
+    def is_there(self) -> bool:
+        """Whether the directory is the one that was made, and not gone or another."""
+        try:
+            facts = os.lstat(self.directory)
+        except OSError:
+            return False
+        # A link may have got the number that the directory had.
+        return stat.S_ISDIR(facts.st_mode) and self._made == (facts.st_dev, facts.st_ino)
+
     def restore(self) -> list[str]:
         """Undo what a trial did to the files; returns the commit's files that it had changed.
 
@@ -66,7 +76,7 @@ class Worktree:
         commit = self._commit
         assert commit is not None, "fill() comes first"
         try:
-            if self.directory.is_symlink() or not self.directory.is_dir():
+            if not self.is_there():
                 raise NotADirectoryError(str(self.directory))
             return self._repair()
         except (OSError, RecursionError):  # too deep, locked in odd ways, or gone altogether
@@ -115,6 +125,8 @@ class Worktree:
         erase(self.directory)
         self.directory.mkdir(parents=True)
         self.directory.chmod(DIRECTORY)
+        facts = os.lstat(self.directory)
+        self._made = facts.st_dev, facts.st_ino
         self._wanted, self._seen, self._unsure = {}, {}, set()
         entries = {path: Entry("", PLAIN) for path in edited} | self._repo.entries(commit)
         for path, entry in entries.items():

@@ -191,7 +191,8 @@ def test_a_confined_trial_reaches_nothing(lab):
     reached = ("held-out data", "evaluator", "ledger", "your lab", "home", "network")
     assert {name: found[name] for name in reached} == {name: {"good"} for name in reached}
     assert found["frozen files"] == {"good"}
-    assert "environment" not in found
+    for name in ("environment", "processes", "kernel", "novum", "git", "interpreter"):
+        assert found[name] == {"good"}
     assert lab.git("status", "--porcelain") == ""
 
 

@@ -17,7 +17,7 @@ from novum.audit.advice import advise
 from novum.audit.journal import Journal, Run
 from novum.audit.measured import Measured
 from novum.audit.plan import Plan, Planned, described
-from novum.audit.probe import probe
+from novum.audit.probe import attempts
 from novum.audit.soundness import Finding, Level, check
 from novum.campaign import MISHAPS, Stop, Stopped
 from novum.campaign.bench import LOOK_SECONDS
@@ -89,9 +89,12 @@ class DeepCheck:
         slot = Slot(self._repo, place, plan.lab, plan.commit, dataset, self._runner, cache)
         with closing(slot):
             findings = [found for found in check(self._directory) if found.level is Level.CAUTION]
-            findings += probe(
-                plan.lab, self._repo, plan.commit, self._directory, dataset, slot, self._runner
-            )
+            findings += [
+                attempt.finding()
+                for attempt in attempts(
+                    plan.lab, self._repo, plan.commit, self._directory, dataset, slot, self._runner
+                )
+            ]
             failure = self._make_runs(slot, journal)
         if failure is not None:
             return Report((*findings, failure), ("mend the lab, commit, and check it again",), {})

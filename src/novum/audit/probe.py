@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import platform
 import socket
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from threading import Event
@@ -19,20 +21,47 @@ from novum.lab import LAB_FILE, Lab
 from novum.records import TrialState
 from novum.repo import Repo
 from novum.runners import Order, Runner
+from novum.sandbox.seccomp import MACHINES
 
 SECONDS = 10.0
 MOST = 200  # files of each kind that are tried
 DESCRIPTION = 0.05  # of the held-out bytes: what may be the same, such as a file that describes
 MARK = "PROBE "
+REMEDY = "; confine trials: `novum check` without --deep says how"
+_PACKAGE = Path(__file__).resolve().parents[1]
 _GIVEN = {
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "PWD", "OLDPWD", "SHLVL", "_"),
     *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "CUDA_VISIBLE_DEVICES"),
 }
 
 
-def probe(
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Something out of bounds that was tried, and what came of it.
+
+    `reached` says what was reached, in words; `untried` why it could not be tried. Both are empty
+    where it was tried in vain, and `held` says so.
+    """
+
+    subject: str
+    cheat: str
+    held: str
+    reached: str = ""
+    untried: str = ""
+    level: Level = Level.PROBLEM  # how grave it is if it was reached
+
+    def finding(self) -> Finding:
+        """What a check says of it."""
+        if self.untried:
+            return Finding(Level.CAUTION, self.subject, self.untried)
+        if self.reached:
+            return Finding(self.level, self.subject, self.reached)
+        return Finding(Level.GOOD, self.subject, self.held)
+
+
+def attempts(
     lab: Lab, repo: Repo, commit: str, directory: Path, dataset: Dataset, slot: Slot, runner: Runner
-) -> list[Finding]:
+) -> list[Attempt]:
     """Run the probe in the lab's own sandbox, and say what it reached.
 
     Raises:
@@ -54,13 +83,14 @@ def probe(
     ]
     if result.state is not TrialState.MEASURED or not told:
         words = f"the probe could not run ({result.state}: {result.detail}), so nothing is known"
-        return [Finding(Level.CAUTION, "reach", words)]
+        return [Attempt("reach", "reaches out of its directory", "", untried=words)]
     reached = json.loads(told[-1])
     return [
-        *_frozen(reached["frozen"], noticed),
+        _frozen(reached["frozen"], noticed),
         *_files(lab, reached, dataset),
         *_copies(repo, commit, dataset),
         *_surroundings(lab, reached, str(Path.home())),
+        _kernel(reached["kernel"], targets["calls"]),
     ]
 
 
@@ -79,11 +109,10 @@ def _probing(lab: Lab, targets: Mapping[str, Any]) -> Lab:
     return lab.model_copy(update={"trial": trial})
 
 
-def _targets(
-    lab: Lab, repo: Repo, commit: str, directory: Path, order: Order
-) -> dict[str, list[str] | str | int]:
+def _targets(lab: Lab, repo: Repo, commit: str, directory: Path, order: Order) -> dict[str, Any]:
     frozen = [path for path in sorted(repo.entries(commit)) if path not in lab.files.editable]
     heldout = _below(order.heldout) if order.heldout else []
+    machine = MACHINES.get(platform.machine()) if sys.platform == "linux" else None
     return {
         "frozen": frozen[:MOST],
         "pristine": [str(order.pristine / path) for path in frozen[:MOST]],
@@ -91,7 +120,20 @@ def _targets(
         "ledger": [str(path) for path in sorted((directory / ".novum").glob("ledger.db*"))],
         "lab": [str(directory / path) for path in (LAB_FILE, *lab.files.editable)],
         "home": str(Path.home()),
+        "novum": [str(_PACKAGE / "__init__.py"), str(Path(__file__).resolve())],
+        "git": [str(repo.git_dir / "HEAD"), str(directory / ".git")],
+        "interpreter": [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")],
+        "process": [os.getpid(), _started()],
+        "calls": dict(machine.forbidden) if machine else {},
     }
+
+
+def _started() -> str:
+    """When this process was started, as the kernel counts; with its number no other has it."""
+    try:
+        return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _inside(paths: Iterable[Path], heldout: Path | None) -> list[str]:
@@ -103,45 +145,59 @@ def _below(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
-def _frozen(changed: list[str], noticed: set[str]) -> Iterator[Finding]:
+def _frozen(changed: list[str], noticed: set[str]) -> Attempt:
     missed = sorted(set(changed) - noticed)
-    if missed:
-        words = f"a trial changed {_some(missed)} in its own directory, and it was not noticed"
-        yield Finding(Level.PROBLEM, "frozen files", words)
-    elif changed:
-        files = "1 frozen file" if len(changed) == 1 else f"{len(changed)} frozen files"
-        words = f"a trial that changes them is caught (tried on its own copy of {files})"
-        yield Finding(Level.GOOD, "frozen files", words)
-    else:
-        yield Finding(Level.GOOD, "frozen files", "a trial cannot change even its own copy")
+    files = "1 frozen file" if len(changed) == 1 else f"{len(changed)} frozen files"
+    held = f"a trial that changes them is caught (tried on its own copy of {files})"
+    return Attempt(
+        "frozen files",
+        "rewrites frozen files, the evaluator among them",
+        held if changed else "a trial cannot change even its own copy",
+        f"a trial changed {_some(missed)} in its own directory, and it was not noticed"
+        if missed
+        else "",
+    )
 
 
-def _files(lab: Lab, reached: Mapping[str, Any], dataset: Dataset) -> Iterator[Finding]:
-    remedy = "; confine trials: `novum check` without --deep says how"
-    subjects = [
-        ("ledger", "ledger", "a trial can write the ledger"),
-        ("lab", "your lab", "a trial can write the files of your directory"),
-    ]
-    if not lab.self_reported:
-        subjects.insert(0, ("pristine", "evaluator", "a trial can write the evaluator's own files"))
+def _files(lab: Lab, reached: Mapping[str, Any], dataset: Dataset) -> Iterator[Attempt]:
     if dataset.heldout is not None:
-        subjects.insert(0, ("heldout", "held-out data", "a trial can read it"))
+        yield _file(reached, "heldout", "held-out data", "reads held-out data", "read it")
     elif not lab.self_reported:
-        yield Finding(
-            Level.CAUTION,
+        yield Attempt(
             "held-out data",
-            "there is none, for there is no `prepare`: what the evaluator measures with is tracked "
-            "by git, so a trial can read it",
+            "reads held-out data",
+            "",
+            untried="there is none, for there is no `prepare`: what the evaluator measures with is "
+            "tracked by git, so a trial can read it",
         )
-    for key, subject, words in subjects:
-        found = reached[key]
-        if found:
-            yield Finding(Level.PROBLEM, subject, f"{words}: {_some(found)}{remedy}")
-        else:
-            yield Finding(Level.GOOD, subject, "out of a trial's reach")
+    if not lab.self_reported:
+        words = "write the evaluator's own files"
+        yield _file(reached, "pristine", "evaluator", "writes the files of the evaluator", words)
+    yield _file(reached, "ledger", "ledger", "writes the ledger", "write the ledger")
+    words = "write the files of your directory"
+    yield _file(reached, "lab", "your lab", "writes the files of your directory", words)
+    words = "read its objects and refs"
+    yield _file(reached, "git", "git", "reads git's objects", words, Level.CAUTION)
+    words = "read the package's code"
+    yield _file(reached, "novum", "novum", "reads Novum's own code", words, Level.CAUTION)
+    words = "write where Python finds what it imports"
+    yield _file(reached, "interpreter", "interpreter", "plants a start-up file in Python", words)
 
 
-def _copies(repo: Repo, commit: str, dataset: Dataset) -> Iterator[Finding]:
+def _file(
+    reached: Mapping[str, Any],
+    key: str,
+    subject: str,
+    cheat: str,
+    words: str,
+    level: Level = Level.PROBLEM,
+) -> Attempt:
+    found = reached[key]
+    told = f"a trial can {words}: {_some(found)}{REMEDY}" if found else ""
+    return Attempt(subject, cheat, "out of a trial's reach", told, level=level)
+
+
+def _copies(repo: Repo, commit: str, dataset: Dataset) -> Iterator[Attempt]:
     """Held-out files whose content a trial is handed anyway, unless they are a small part of it."""
     if dataset.heldout is None:
         return
@@ -153,9 +209,10 @@ def _copies(repo: Repo, commit: str, dataset: Dataset) -> Iterator[Finding]:
     whole = sum(path.stat().st_size for path in files)
     if sum(path.stat().st_size for path in copied) > DESCRIPTION * whole:
         largest = max(copied, key=lambda path: path.stat().st_size)
-        yield Finding(
-            Level.PROBLEM,
+        yield Attempt(
             "held-out data",
+            "finds held-out data in what it is given",
+            "",
             f"{largest.name} is the same as {twins[largest]}, which every trial is given; hold "
             "other data out in `prepare`",
         )
@@ -175,23 +232,27 @@ def _blob(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _surroundings(lab: Lab, reached: Mapping[str, Any], home: str) -> Iterator[Finding]:
+def _surroundings(lab: Lab, reached: Mapping[str, Any], home: str) -> Iterator[Attempt]:
     allowed = _leading(home, [*lab.sandbox.readable, sys.prefix, sys.base_prefix, sys.executable])
     names = [name for name in reached["home"] if name not in allowed]
-    yield (
-        Finding(Level.CAUTION, "home", f"a trial sees your home directory: {_some(names)}")
-        if names
-        else Finding(Level.GOOD, "home", "a trial sees nothing of your home directory")
+    yield Attempt(
+        "home",
+        "looks into your home directory",
+        "a trial sees nothing of your home directory",
+        f"a trial sees your home directory: {_some(names)}" if names else "",
+        level=Level.CAUTION,
     )
     ways = [
         way
         for way, key in (("programs on this machine", "port"), ("other machines", "route"))
         if reached[key]
     ]
-    yield (
-        Finding(Level.CAUTION, "network", f"a trial can reach {' and '.join(ways)}")
-        if ways
-        else Finding(Level.GOOD, "network", "a trial has none")
+    yield Attempt(
+        "network",
+        "reaches servers, here and elsewhere",
+        "a trial has none",
+        f"a trial can reach {' and '.join(ways)}" if ways else "",
+        level=Level.CAUTION,
     )
     known = _GIVEN | lab.trial.environment.keys()
     passed = [
@@ -199,9 +260,28 @@ def _surroundings(lab: Lab, reached: Mapping[str, Any], home: str) -> Iterator[F
         for name in reached["environment"]
         if name in os.environ and name not in known and not name.startswith("NOVUM_")
     ]
-    if passed:
-        words = f"a trial sees variables of yours: {_some(passed)}"
-        yield Finding(Level.CAUTION, "environment", words)
+    yield Attempt(
+        "environment",
+        "reads your environment, its own and other processes'",
+        "a trial sees no variables of yours",
+        f"a trial sees variables of yours: {_some(passed)}" if passed else "",
+        level=Level.CAUTION,
+    )
+    yield Attempt(
+        "processes",
+        "looks at other processes",
+        "a trial sees its own alone",
+        "a trial sees the processes of this machine" if reached["processes"] else "",
+        level=Level.CAUTION,
+    )
+
+
+def _kernel(taken: list[str], tried: Mapping[str, int]) -> Attempt:
+    cheat = "asks the kernel for ptrace, keyctl, bpf, io_uring, mounts and namespaces"
+    told = f"a trial may ask it for {_some(taken)}" if taken else ""
+    untried = "" if tried else f"no numbers of system calls are known for {platform.machine()}"
+    held = "what attacks begin with is refused"
+    return Attempt("kernel", cheat, held, told, untried, Level.CAUTION)
 
 
 def _leading(home: str, paths: Iterable[str]) -> set[str]:

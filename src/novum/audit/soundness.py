@@ -16,7 +16,7 @@ from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Ledger
 from novum.repo import Repo
 from novum.researchers import researcher_named, tuner
-from novum.sandbox import detect
+from novum.sandbox import confinement_for
 from novum.terminal import counted
 
 
@@ -47,7 +47,7 @@ def check(directory: Path) -> list[Finding]:
     findings = [Finding(Level.GOOD, "lab.toml", "every key is known, every value possible")]
     try:
         repo = Repo(directory)
-        problems = opening.problems(lab, repo)
+        problems = opening.problems(lab, repo, unconfined=True)  # the sandbox is told below
     except NovumError as error:
         return [*findings, Finding(Level.PROBLEM, "git", str(error))]
     findings += [Finding(Level.PROBLEM, "files", problem) for problem in problems]
@@ -103,24 +103,16 @@ def _made(role: str, name: str, make: Callable[[], object]) -> Finding:
 
 
 def _sandbox(lab: Lab) -> Finding:
+    confinement = confinement_for(lab.sandbox.mode)
+    lacking = "; ".join(confinement.lacking)
     if lab.sandbox.mode == "none":
-        return Finding(
-            Level.CAUTION,
-            "sandbox",
-            'switched off by sandbox.mode = "none": trials can read your files, use the network '
-            "and reach the evaluator's data; remove that line to confine them",
-        )
-    confinement = detect()
-    if confinement.tool == "none":
-        return Finding(
-            Level.CAUTION,
-            "sandbox",
-            f"none ({confinement.detail}): trials can read your files, use the network and reach "
-            "the evaluator's data; on Linux: apt install bubblewrap",
-        )
-    if confinement.lacking:
-        words = f"{confinement.detail}, but {'; '.join(confinement.lacking)}"
+        words = f'switched off: {lacking}; remove mode = "none" under [sandbox] to confine trials'
         return Finding(Level.CAUTION, "sandbox", words)
+    if confinement.tool == "none":
+        words = f"{opening.no_sandbox(confinement)}\nwithout one {lacking}"
+        return Finding(Level.PROBLEM, "sandbox", words)
+    if lacking:
+        return Finding(Level.CAUTION, "sandbox", f"{confinement.detail}, but {lacking}")
     return Finding(Level.GOOD, "sandbox", confinement.detail or confinement.tool)
 
 
@@ -133,7 +125,9 @@ def _measurement(lab: Lab) -> Iterator[Finding]:
             "add `evaluate` under [trial], docs/your-own-lab.md shows how",
         )
     else:
-        yield Finding(Level.GOOD, "evaluator", "a process of its own, out of the trial's reach")
+        confined = confinement_for(lab.sandbox.mode).tool != "none"
+        reach = "out of the trial's reach" if confined else "after the trial has ended"
+        yield Finding(Level.GOOD, "evaluator", f"a process of its own, {reach}")
     yield _holdout(lab)
     if lab.metric.noise == "gaussian" and lab.baseline_runs < 2:
         yield Finding(

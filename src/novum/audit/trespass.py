@@ -5,6 +5,8 @@ This text is the program (`python -c`); it is imported nowhere. Its targets come
 opens files; it writes nothing.
 """
 
+import ctypes
+import errno
 import json
 import os
 import socket
@@ -12,6 +14,16 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 2.0  # for a connection
+# Calls with arguments that do no harm; any of these errors tells that the call itself was taken.
+CALLS = {
+    "ptrace": (0,),
+    "keyctl": (0, -3, 0),
+    "bpf": (0, 0, 0),
+    "io_uring_setup": (1, 0),
+    "unshare": (0x10000000,),
+    "mount": (0, 0, 0, 0, 0),
+}
+TAKEN = {errno.EFAULT, errno.EINVAL, errno.ENOENT, getattr(errno, "ENOKEY", errno.ENOENT)}
 
 
 def opened(path: str, mode: str) -> bool:
@@ -39,7 +51,7 @@ def changed(path: str) -> bool:
 def seen(path: str) -> list[str]:
     """The names in a directory; none if it cannot be read."""
     try:
-        return sorted(os.listdir(path))[:200]  # noqa: PTH208  names are what is told
+        return sorted(os.listdir(path))[:2000]  # noqa: PTH208  names are what is told
     except OSError:
         return []
 
@@ -55,6 +67,40 @@ def connects(kind: socket.SocketKind, address: tuple[str, int]) -> bool:
     return True
 
 
+def kernel(numbers: dict[str, int]) -> list[str]:
+    """The calls that the kernel takes, of those whose numbers are given."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    taken = []
+    for name in CALLS.keys() & numbers.keys():
+        pid = os.fork()
+        if not pid:  # what a call changes is the end of this process
+            done = libc.syscall(*map(ctypes.c_long, (numbers[name], *CALLS[name])))
+            os._exit(0 if done >= 0 or ctypes.get_errno() in TAKEN else 1)
+        if os.waitpid(pid, 0)[1] == 0:
+            taken.append(name)
+    return sorted(taken)
+
+
+def environments() -> list[str]:
+    """Names of variables: of its own, and of every process that it can look into."""
+    names = set(os.environ)
+    for process in seen("/proc"):
+        try:
+            text = Path("/proc", process, "environ").read_bytes()
+        except OSError:
+            continue
+        names |= {part.partition(b"=")[0].decode("latin-1") for part in text.split(b"\0") if part}
+    return sorted(names)
+
+
+def shows(pid: int, since: str) -> bool:
+    """Whether that process is in sight: its number, and when it was started."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[19] == since
+    except (OSError, IndexError):
+        return False
+
+
 def trespass(targets: dict[str, Any]) -> dict[str, Any]:
     """Try everything; what came of it, by the names of the targets."""
     return {
@@ -66,7 +112,12 @@ def trespass(targets: dict[str, Any]) -> dict[str, Any]:
         "home": seen(targets["home"]),
         "port": connects(socket.SOCK_STREAM, ("127.0.0.1", targets["port"])),
         "route": connects(socket.SOCK_DGRAM, ("192.0.2.1", 9)),  # of RFC 5737: nobody's
-        "environment": sorted(os.environ),
+        "environment": environments(),
+        "novum": [path for path in targets["novum"] if opened(path, "rb")],
+        "git": [path for path in targets["git"] if opened(path, "rb")],
+        "interpreter": [path for path in targets["interpreter"] if os.access(path, os.W_OK)],
+        "processes": shows(*targets["process"]),
+        "kernel": kernel(targets["calls"]),
     }
 
 

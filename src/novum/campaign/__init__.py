@@ -25,8 +25,8 @@ from novum.judge import Belief, Judge, Next, Ruling
 from novum.judge.exact import disagreement
 from novum.ledger import Confirmation, Experiment, Ledger, Trial
 from novum.patch import apply_edits
-from novum.records import NOT_YET, Evidence, Outcome, Proposal, TrialState, Verdict
-from novum.repo import Repo, branch_ref, experiment_ref
+from novum.records import DISTURBED, NOT_YET, Evidence, Outcome, Proposal, TrialState, Verdict
+from novum.repo import Repo, branch_ref, experiment_ref, experiments_ref
 from novum.researchers import Researcher
 from novum.runners import Runner
 from novum.search import Search
@@ -37,6 +37,7 @@ __all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
 
 MISHAPS = 3  # trials in a row that may fail for reasons of the place
 TIDY_EVERY = 1000
+LOST = "lost"  # below a campaign's refs: commits of experiments that its ledger lost
 
 
 class LaterError(CampaignError):
@@ -136,6 +137,10 @@ class Machine:
         for request in self._ledger.requests.waiting("stop", "stop-now"):
             self._ledger.requests.answer(request.id, "came when nothing was running")
         self._tell(Started(self._standing))
+        if self._ledger.mended:
+            self._tell(Notice(self._ledger.mended))
+        self._repo.clear_stale_locks(self._campaign.tag)
+        self._set_aside()
         self._ledger.end_lost_trials(self._campaign.id)
         self._ledger.consultations.end_lost(self._campaign.id)
         for experiment in self._ledger.experiments(self._campaign.id, last=1):
@@ -323,6 +328,8 @@ class Machine:
             if trial.detail.startswith(NOT_YET):
                 raise LaterError(f"{trial.detail}; when there is one: novum resume")
             self._tell(Notice(f"not the idea's fault, running it again: {trial.detail}"))
+        if trial.detail.startswith(DISTURBED) and job.cell is None:
+            return trial  # whatever ends it, again and again, it belongs to the idea
         raise CampaignError(
             f"{MISHAPS} trials in a row failed for reasons of this machine ({trial.detail}); "
             "mend that, then `novum resume`"
@@ -344,6 +351,7 @@ class Machine:
         if verdict.outcome is Outcome.KEEP:
             self._advance()
         self._tell(Judged(closed, self._standing))
+        self._ledger.keep_copy()
         if closed.number % TIDY_EVERY == TIDY_EVERY - 1:
             self._repo.tidy()
 
@@ -372,6 +380,19 @@ class Machine:
             self._repo.move(ref, experiment.commit, None)
             self._tell(Step("referenced"))
 
+    def _set_aside(self) -> None:
+        """Keep the code of experiments that a damaged ledger lost; they are done again."""
+        refs = experiments_ref(self._campaign.tag)
+        unfinished = self._ledger.open_experiment(self._campaign.id)
+        first = unfinished.number if unfinished else self._standing.next_number
+        for ref, commit in self._repo.refs_below(refs).items():
+            number = ref.removeprefix(f"{refs}/")
+            if number.isdecimal() and int(number) >= first:
+                lost = f"{refs}/{LOST}/{number}-{commit[:10]}"
+                self._repo.move(lost, commit, None)
+                self._repo.drop(ref)
+                self._tell(Notice(f"experiment {number} is not in the ledger; its code is {lost}"))
+
     def _advance(self) -> None:
         """Move the branch to the incumbent; if it is there already, nothing changes."""
         branch = branch_ref(self._campaign.tag)
@@ -385,7 +406,9 @@ class Machine:
             return
         # It may lag behind by keeps during which it was checked out, but be nowhere else.
         ours = {keep.commit for keep in self._standing.keeps}
-        expected = now if now is None or now in ours else self._standing.incumbent.parent
+        lost = self._repo.refs_below(f"{experiments_ref(self._campaign.tag)}/{LOST}").values()
+        known = now is None or now in ours or now in lost
+        expected = now if known else self._standing.incumbent.parent
         self._repo.move(branch, commit, expected)
         self._tell(Step("advanced"))
 

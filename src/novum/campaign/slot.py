@@ -11,9 +11,10 @@ from typing import Literal
 from novum.campaign.traffic import CountsError, arms_of
 from novum.dataset import Dataset
 from novum.lab import Lab
-from novum.records import Measurement, TrialResult, TrialState, is_number
+from novum.records import DISTURBED, Measurement, TrialResult, TrialState, is_number
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
+from novum.sandbox import sweep
 from novum.worktree import Worktree
 
 OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
@@ -65,6 +66,7 @@ class Slot:
         self._pristine = Worktree(repo, directory / "pristine")
         self._pristine.fill(start)
         self._start = start
+        sweep()
         rate = lab.metric.noise == "rate"
         self._control = Worktree(repo, directory / "control") if rate else None
 
@@ -83,6 +85,7 @@ class Slot:
             OSError: if the disk does not take them.
         """
         self._candidate.fill(task.commit, task.files)
+        self._pristine.fill(self._start)  # nothing to do, unless somebody removed it
         if self._control is not None:
             self._control.fill(task.control or self._start)
         self.close()
@@ -124,7 +127,11 @@ class Slot:
 
     def _verified(self, task: Task, result: TrialResult) -> TrialResult:
         """The result, unless the trial changed files that are not its own."""
+        gone = [path.name for path in self._gone()]
         changed = self.restore()
+        if gone:
+            detail = f"{DISTURBED}somebody removed its directories ({', '.join(gone)}) while it ran"
+            return TrialResult(TrialState.INFRASTRUCTURE, detail=detail, log=result.log)
         if changed:
             detail = f"changed frozen files during its run: {', '.join(sorted(changed)[:5])}"
         elif result.state is TrialState.MEASURED and not _is_score(result.measurement):
@@ -138,6 +145,12 @@ class Slot:
         else:
             return result
         return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
+
+    def _gone(self) -> list[Path]:
+        """Directories that are not there any more, which a confined trial cannot remove."""
+        trees = [self._candidate, self._pristine, *([self._control] if self._control else [])]
+        gone = [tree.directory for tree in trees if not tree.is_there()]
+        return gone if self.scratch.is_dir() else [*gone, self.scratch]
 
     def _miscounted(self, measurement: Measurement | None) -> str | None:
         """What is wrong with the counts that a rate is judged by, or None."""

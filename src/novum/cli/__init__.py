@@ -71,6 +71,7 @@ for command in (
     agents.skill,
     campaigns.confirm,
     campaigns.stop,
+    campaigns.gc,
     looking.status,
     looking.log,
     looking.show,

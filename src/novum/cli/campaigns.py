@@ -33,6 +33,13 @@ MAX_COST = click.option(
 MAX_TOKENS = click.option(
     "--max-tokens", type=click.IntRange(min=1), help="Pause after so many tokens in all."
 )
+UNCONFINED = click.option(
+    "--allow-unconfined",
+    "unconfined",
+    is_flag=True,
+    default=None,
+    help="Go on where trials cannot be confined.",
+)
 
 
 @click.command()
@@ -44,6 +51,7 @@ MAX_TOKENS = click.option(
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
+@UNCONFINED
 def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
@@ -59,6 +67,7 @@ def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
+@UNCONFINED
 def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Go on with a campaign."""
     from novum.opening import Wish
@@ -159,6 +168,26 @@ def stop(lab: Path, now: bool) -> None:
             raise UsageError("no campaign is running in this lab")
         ledger.requests.ask("stop-now" if now else "stop", {})
     click.echo("stopping now" if now else "stopping after the running trial")
+
+
+@click.command()
+@LAB
+@click.option("--dry-run", is_flag=True, help="Only say what there is, and what would go.")
+def gc(lab: Path, dry_run: bool) -> None:
+    """Say what a lab takes of the disk; remove leftovers, and pack the rest.
+
+    No idea, change, result, verdict or log is ever removed.
+    """
+    from novum import upkeep
+
+    with closing(ledger_of(lab)) as ledger:
+        found = upkeep.leftovers(ledger) if dry_run else []
+    for path in found:
+        click.echo(f"would remove {path}")
+    for use in upkeep.uses(lab) if dry_run else upkeep.keep_up(lab, click.echo):
+        size = f"{use.bytes / 1e6:10.2f} MB"
+        after = "" if use.after is None else f" -> {use.after / 1e6:.2f} MB"
+        click.echo(f"{use.what:10}{size}{after:14}  {use.note}")
 
 
 def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:

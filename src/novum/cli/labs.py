@@ -1,6 +1,7 @@
 """Commands for a lab: make one, look whether it is sound."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from novum.audit import Finding
+    from novum.audit.canaries import Canary
 
 
 @click.command()
@@ -76,20 +78,32 @@ def space(lab: Path) -> None:
 @click.command()
 @LAB
 @click.option("--deep", is_flag=True, help="Run it, too: noise, budgets, what is in reach.")
+@click.option("--canaries", is_flag=True, help="Plant known cheats: which does it stop?")
 @click.option("--runs", type=click.IntRange(min=2), help="Deep: runs of the baseline (5).")
 @click.option("--ideas", type=click.IntRange(min=0), help="Deep: ideas of the backlog (8).")
 @click.option("--budgets", help="Deep: shorter budgets in seconds, such as 60,150.")
-@click.option("--seconds", type=POSITIVE, help="Deep: budget of a trial.")
+@click.option("--seconds", type=POSITIVE, help="Deep, canaries: budget of a trial.")
 @click.option("--fresh", is_flag=True, help="Deep: forget the runs that were made before.")
 @JSON
-def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa: ANN401
+def check(
+    lab: Path,
+    deep: bool,
+    canaries: bool,
+    as_json: bool,
+    **wishes: Any,  # noqa: ANN401
+) -> None:
     """Say whether the lab is sound, and what to do where it is not."""
     from novum.audit import Level
     from novum.audit import check as look
 
     asked = {k: value for k, value in wishes.items() if value is not None and value is not False}
+    if deep and canaries:
+        raise UsageError("--deep and --canaries are two checks: one after the other")
     if deep:
         _check_deeply(lab, asked, as_json=as_json)
+        return
+    if canaries:
+        _plant_canaries(lab, asked, as_json=as_json)
         return
     if asked:
         raise UsageError(f"--{next(iter(asked))} is for the deep check: add --deep")
@@ -120,6 +134,31 @@ def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"  - {line}")
     if report.failed:
         sys.exit(1)
+
+
+def _plant_canaries(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:
+    from novum import session
+    from novum.audit.canaries import Fate
+
+    seconds = asked.pop("seconds", None)
+    if asked:
+        raise UsageError(f"--{next(iter(asked))} is for the deep check: --deep, not --canaries")
+    show = (lambda canary: None) if as_json else _show_canary
+    found = session.plant_canaries(lab, seconds, show, quiet=as_json)
+    if as_json:
+        print_json([{**asdict(canary), "broken": canary.broken} for canary in found])
+    else:
+        counts = (f"{sum(one.fate is fate for one in found)} {fate}" for fate in Fate)
+        click.echo(", ".join(counts))
+    if any(canary.broken for canary in found):
+        sys.exit(1)
+
+
+def _show_canary(canary: "Canary") -> None:
+    colours = {"stopped": "green", "not stopped": "red", "not applicable": "yellow"}
+    fate = click.style(f"{canary.fate:14}", fg=colours[canary.fate])
+    excuse = "" if canary.promised else " (not promised here)"
+    click.echo(f"{fate} {canary.cheat}: {canary.text}{excuse}")
 
 
 def _budgets(text: str) -> tuple[float, ...]:

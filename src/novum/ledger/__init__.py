@@ -5,16 +5,13 @@ One process writes campaigns, experiments and trials: the one that holds the lab
 the call returns (write-ahead log, full synchronisation).
 """
 
-import contextlib
 import json
 import math
 import os
 import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
@@ -23,9 +20,8 @@ from novum.errors import UsageError
 from novum.judge import Belief
 from novum.ledger.confirmations import Arm, Confirmation, Confirmations, Finding, Plan
 from novum.ledger.consultations import TAKEN, Consultation, Consultations
-from novum.ledger.explain import explained
-from novum.ledger.home import HOME, make_home
-from novum.ledger.lock import hold, holder, is_held
+from novum.ledger.file import LedgerFile
+from novum.ledger.lock import holder
 from novum.ledger.requests import Requests
 from novum.ledger.rows import (
     TRIAL_COLUMNS,
@@ -40,7 +36,6 @@ from novum.ledger.rows import (
     read_experiment,
     read_trial,
 )
-from novum.ledger.schema import migrate
 from novum.patch import Diff
 from novum.records import Proposal, TrialResult, Verdict
 from novum.terminal import storable
@@ -60,10 +55,8 @@ __all__ = [
     "Trial",
 ]
 
-FILE = "ledger.db"
 
-
-class Ledger:
+class Ledger(LedgerFile):
     """The ledger of one lab.
 
     Raises:
@@ -71,74 +64,10 @@ class Ledger:
     """
 
     def __init__(self, lab: Path) -> None:
-        self._mutex = threading.RLock()  # a researcher notes its costs from a thread of its own
-        self.home = lab.resolve() / HOME
-        self.path = self.home / FILE
-        with explained(self.path):
-            make_home(lab)
-            # autocommit; transactions are explicit, so that each is as large as it says
-            self._db = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            migrate(self._db, self.path)
+        super().__init__(lab)
         self.confirmations = Confirmations(self._rows, self._write)
         self.consultations = Consultations(self._rows, self._write)
         self.requests = Requests(self._rows, self._write)
-
-    @staticmethod
-    def exists(lab: Path) -> bool:
-        """Whether this lab has a ledger; looking does not make one."""
-        return (lab / HOME / FILE).is_file()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Be the one machine that works on this lab.
-
-        Raises:
-            UsageError: if another process is.
-        """
-        return hold(self.home / "lock")
-
-    def is_running(self) -> bool:
-        """Whether some process holds the lab's lock."""
-        return is_held(self.home / "lock")
-
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """All that is recorded inside is recorded at once, or not at all."""
-        with self._write():
-            yield
-
-    @contextlib.contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, self._transaction() as db:
-            yield db
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._db.in_transaction:  # inside `together`
-            yield self._db
-            return
-        with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401
-        with self._mutex, explained(self.path):
-            return self._db.execute(query, values).fetchall()
 
     # Campaigns
 
@@ -165,6 +94,7 @@ class Ledger:
                 )
             except sqlite3.IntegrityError:
                 raise UsageError(f"the tag {tag} is in use; choose another with --tag") from None
+        self.keep_copy(0.0)
         return read_campaign(self._rows("SELECT * FROM campaign WHERE tag = ?", tag)[0])
 
     def campaigns(self) -> list[Campaign]:

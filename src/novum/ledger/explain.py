@@ -2,10 +2,11 @@
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from novum.errors import LedgerError
+from novum.errors import DamagedLedgerError, LedgerError
 
 
 @contextlib.contextmanager
@@ -23,6 +24,10 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
-        raise LedgerError(f"{path} is damaged ({error}); keep it, and restore a copy") from None
+        raise DamagedLedgerError(
+            f"{path} is damaged ({error}); `novum resume` keeps it aside, and goes on from its copy"
+        ) from None
+    except zlib.error as error:
+        raise DamagedLedgerError(f"{path} is damaged: a log or curve cannot be read") from error
     except OSError as error:
         raise LedgerError(f"{error.filename or path}: {error.strerror}") from None

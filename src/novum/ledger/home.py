@@ -1,5 +1,6 @@
 """Where everything of the machine is in a lab's directory."""
 
+import os
 from pathlib import Path
 
 HOME = ".novum"
@@ -13,6 +14,20 @@ def make_home(lab: Path) -> Path:
     """
     home = lab.resolve() / HOME
     home.mkdir(mode=0o700, exist_ok=True)
-    if not (home / ".gitignore").exists():
-        (home / ".gitignore").write_text("*\n")
+    ignored = home / ".gitignore"
+    if not ignored.exists() or ignored.stat().st_size == 0:  # a full disk, or a kill, leaves it so
+        with ignored.open("w") as file:
+            file.write("*\n")
+            file.flush()
+            os.fsync(file.fileno())
+        for directory in (home, home.parent):  # else the power may take away what is in them
+            _synchronise(directory)
     return home
+
+
+def _synchronise(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

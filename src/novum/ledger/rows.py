@@ -120,7 +120,7 @@ class Heartbeat:
 
     def is_fresh(self, now: float) -> bool:
         """Whether it says what is so now; one that is older says nothing."""
-        return now - self.at < FRESH_SECONDS
+        return abs(now - self.at) < FRESH_SECONDS  # the clock may have been set back
 
 
 # All but the log, the curve and the items, which are large and read alone.

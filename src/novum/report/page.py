@@ -42,6 +42,7 @@ def page(facts: Facts, picture: str, exhibits: Sequence[Exhibit] = ()) -> str:
         quoted(facts.lab.lab.question, 1000),
         _headline(facts),
         SELF_REPORTED if facts.lab.self_reported else "",
+        _lacking(facts),
         picture,
         *(exhibit.text for exhibit in exhibits),
         _confirmed(facts),
@@ -55,6 +56,13 @@ def page(facts: Facts, picture: str, exhibits: Sequence[Exhibit] = ()) -> str:
         *(exhibit.appendix for exhibit in exhibits),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _lacking(facts: Facts) -> str:
+    """Which promises of the sandbox did not hold where the campaign ran."""
+    lacking = facts.campaign.settings.get("lacking", ())
+    words = "**Not promised.** Where this campaign ran, the sandbox lacked something:"
+    return "\n".join([words, "", *(f"- {text}" for text in lacking)]) if lacking else ""
 
 
 def _headline(facts: Facts) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from novum.runners import Order
 from novum.sandbox import Command, Limits, Mount
+from novum.sandbox.command import Value
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_ISOLATED = ("-P", "-s")
 _SERVICE, _RECORD = "service", "record"  # directories of a trial's scratch
 
 
@@ -23,7 +25,7 @@ def training_command(order: Order, artifacts: Path) -> Command:
         Mount(progress, "/novum/progress.jsonl", writable=True),
         *_data_mounts(order),
     )
-    own: dict[str, str | Path] = {"NOVUM_PROGRESS": progress, "NOVUM_ARTIFACTS": artifacts}
+    own: dict[str, Value] = {"NOVUM_PROGRESS": progress, "NOVUM_ARTIFACTS": artifacts}
     if order.lab.trial.service:
         mounts += (Mount(order.scratch / _SERVICE, "/novum/service"),)
         own["NOVUM_SERVICE"] = socket_of(order)
@@ -50,7 +52,7 @@ def service_command(order: Order, argv: tuple[str, ...], seconds: float) -> Comm
         Mount(order.scratch / _SERVICE, "/novum/service", writable=True),
         Mount(order.scratch / _RECORD, "/novum/record", writable=True),
     )
-    own: dict[str, str | Path] = {
+    own: dict[str, Value] = {
         "NOVUM_SERVICE": socket_of(order),
         "NOVUM_RECORD": order.scratch / _RECORD,
     }
@@ -58,16 +60,13 @@ def service_command(order: Order, argv: tuple[str, ...], seconds: float) -> Comm
 
 
 def evaluation_command(
-    order: Order, argv: tuple[str, ...], artifacts: Path, private: Path
+    order: Order, argv: tuple[str, ...], artifacts: Path, result: int
 ) -> Command:
-    """The lab's program that measures what the candidate left; `private` is for its result."""
-    mounts: tuple[Mount, ...] = (
-        Mount(artifacts, "/novum/artifacts"),
-        Mount(private, "/novum/result", writable=True),
-    )
-    own: dict[str, str | Path] = {
+    """The lab's program that measures what the candidate left, and writes to the descriptor."""
+    mounts: tuple[Mount, ...] = (Mount(artifacts, "/novum/artifacts"),)
+    own: dict[str, Value] = {
         "NOVUM_ARTIFACTS": artifacts,
-        "NOVUM_RESULT": private / "result.json",
+        "NOVUM_RESULT": f"/dev/fd/{result}",
     }
     if order.control is not None:
         mounts += (Mount(order.control, "/novum/control"),)
@@ -75,7 +74,8 @@ def evaluation_command(
     if order.lab.trial.service:
         mounts += (Mount(order.scratch / _RECORD, "/novum/record"),)
         own["NOVUM_RECORD"] = order.scratch / _RECORD
-    return _frozen_command(order, argv, order.lab.budget.evaluation, mounts, own)
+    seconds = order.lab.budget.evaluation
+    return _frozen_command(order, argv, seconds, mounts, own, (result,))
 
 
 def socket_of(order: Order) -> Path:
@@ -88,17 +88,19 @@ def _frozen_command(
     argv: tuple[str, ...],
     seconds: float,
     mounts: tuple[Mount, ...],
-    own: Mapping[str, str | Path],
+    own: Mapping[str, Value],
+    descriptors: tuple[int, ...] = (),
 ) -> Command:
-    """A program of the lab's own, from its pristine files."""
+    """A program of the lab's own, from its pristine files, which imports from them alone."""
     sandbox = order.lab.sandbox
     mounts += (
         Mount(order.pristine, "/lab"),
         Mount(_PACKAGE.parent, "/novum/python"),
         *_data_mounts(order),
     )
-    environment: dict[str, str | Path] = {
-        "PYTHONPATH": _PACKAGE.parent,
+    argv, directory = _isolated(order, argv)
+    environment: dict[str, Value] = {
+        "PYTHONPATH": (directory, _PACKAGE.parent),
         "NOVUM_RUN": str(order.run),
         **own,
     }
@@ -118,7 +120,44 @@ def _frozen_command(
         sandbox.gpu,
         network=sandbox.evaluator_network,
         passed=sandbox.evaluator_variables,
+        descriptors=descriptors,
     )
+
+
+def _isolated(order: Order, argv: tuple[str, ...]) -> tuple[tuple[str, ...], str | Path]:
+    """The command, with Python's path isolated, and the directory where it looks first.
+
+    `-I` would leave out the lab's own modules and the package. So two parts of it are asked for:
+    neither the script's nor the working directory comes first by itself (`-P`), nor is there
+    one of the user's (`-s`). The third would ignore the environment, which is all made by us.
+    """
+    first, *rest = argv
+    if first != "python":
+        return argv, order.pristine
+    return (first, *_ISOLATED, *rest), _directory_of(_script(rest), order.pristine)
+
+
+def _script(words: list[str]) -> str:
+    """The file among the words that Python is called with; empty if there is none."""
+    remaining = iter(words)
+    for word in remaining:
+        if not word.startswith("-"):
+            return word
+        if word.startswith(("-m", "-c")):
+            return ""
+        if word in {"-X", "-W"}:
+            next(remaining, "")
+    return ""
+
+
+def _directory_of(script: str, pristine: Path) -> str | Path:
+    """Where Python would look for a script's modules: beside the file that it really is."""
+    real, top = (pristine / script).resolve(), pristine.resolve()
+    if not script or real == top:
+        return pristine
+    if real.is_relative_to(top):
+        return pristine / real.relative_to(top).parent
+    return str(real.parent)
 
 
 def _limits(order: Order, seconds: float) -> Limits:
@@ -126,7 +165,7 @@ def _limits(order: Order, seconds: float) -> Limits:
     return Limits(seconds, budget.memory_mb, budget.disk_mb, budget.log_mb, budget.processes)
 
 
-def _environment(order: Order, own: Mapping[str, str | Path]) -> dict[str, str | Path]:
+def _environment(order: Order, own: Mapping[str, Value]) -> dict[str, Value]:
     return {
         **order.lab.trial.environment,
         **{_variable(name): str(value) for name, value in order.lab.dial.items()},

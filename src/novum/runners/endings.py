@@ -3,12 +3,13 @@
 import re
 import signal
 
-from novum.records import TrialState
+from novum.records import DISTURBED, TrialState
 from novum.sandbox import Excess, Process
 
 NO_ANSWER_YET = 75  # EX_TEMPFAIL of sysexits.h: an evaluator or a service that must be asked later
 _TAIL = 64 * 1024
 _LONGEST = 300
+_HELD = 1.0  # seconds
 _ERROR_LINE = re.compile(
     r"^\s*(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b(?:: .*)?$"
 )
@@ -26,16 +27,32 @@ _STATES = {
 
 
 def failure(process: Process) -> tuple[TrialState, str] | None:
-    """The state and the explanation of an end that was not a success, or None."""
+    """The state and the explanation of an end that was not a success, or None.
+
+    A kill that was not for its memory, as far as can be known, is not its fault. Nor is it if time
+    ran out while Novum itself was held up, and did not look.
+    """
+    if process.breach is not None and process.breach.excess is Excess.TIME and was_held(process):
+        return TrialState.INFRASTRUCTURE, held_words(process)
     if process.breach is not None:
         return _STATES[process.breach.excess], process.breach.detail
     if process.status == 0:
         return None
     log = process.output.bytes()[-_TAIL:].decode("utf-8", errors="replace")
     if process.status == -signal.SIGKILL:
-        return TrialState.OUT_OF_MEMORY, "the system killed it (SIGKILL), likely for its memory"
+        return TrialState.INFRASTRUCTURE, f"{DISTURBED}it was killed (SIGKILL) by somebody else"
     state = TrialState.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(log) else TrialState.CRASH
     return state, explain(process.status or 0, log)
+
+
+def was_held(process: Process) -> bool:
+    """Whether Novum could not look after a program for so long that its time says nothing."""
+    return process.held > _HELD
+
+
+def held_words(process: Process) -> str:
+    """What is recorded of such a trial."""
+    return f"{DISTURBED}Novum itself was held up for {process.held:.1f} s, and did not look"
 
 
 def explain(status: int, log: str) -> str:

@@ -1,7 +1,6 @@
 """Trials on this machine, one at a time, each in its sandbox."""
 
 import os
-import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from novum.runners.metrics import InvalidMetricError, parse_output, parse_result
 from novum.runners.progress import Progress
 from novum.runners.service import ServiceError, serving
 from novum.runners.training import Training
-from novum.sandbox import NONE, Confinement, Process, detect, run
+from novum.sandbox import Confinement, Process, confinement_for, run
 
 SEPARATOR = b"\n----- evaluation -----\n"
 PEAK_MEMORY = "peak_memory_mb"
@@ -38,7 +37,9 @@ class LocalRunner:
         """Run one trial to its end; `cancel` ends it at once, as `cancelled`."""
         if cancel.is_set():
             return TrialResult(TrialState.CANCELLED, detail="it was cancelled")
-        confinement = NONE if order.lab.sandbox.mode == "none" else self._confinement or detect()
+        mode = order.lab.sandbox.mode
+        confinement = self._confinement if mode != "none" else None
+        confinement = confinement or confinement_for(mode)
         try:
             trained = _train(order, confinement, watch, cancel)
             if trained.result.state is not TrialState.RUNNING:
@@ -102,10 +103,11 @@ def _evaluate(
     try:
         if argv is None:
             return _measured(result, parse_output(result.log, order.lab.metric.name))
-        # Made only now, under a name that the candidate could not know.
-        private = Path(tempfile.mkdtemp(prefix="result-", dir=order.scratch))
-        command = evaluation_command(order, argv, trained.artifacts, private)
-        process = run(command, confinement, _Watcher(result.timing, watch, cancel))
+        # The result has no name, so that nobody else can write it; made only now.
+        with tempfile.TemporaryFile(dir=order.scratch) as file:
+            command = evaluation_command(order, argv, trained.artifacts, file.fileno())
+            process = run(command, confinement, _Watcher(result.timing, watch, cancel))
+            text = os.pread(file.fileno(), _LARGEST_RESULT + 1, 0)
         log = result.log + SEPARATOR + process.output.bytes()
         result = replace(
             result, log=log, timing=replace(result.timing, evaluation=process.duration)
@@ -114,9 +116,7 @@ def _evaluate(
             return replace(result, state=TrialState.CANCELLED, detail="it was cancelled")
         if failed := _failed_evaluation(process):
             return replace(result, state=failed[0], detail=failed[1])
-        return _measured(
-            result, parse_result(_read_result(private / "result.json"), order.lab.metric.name)
-        )
+        return _measured(result, _read_result(text, order.lab.metric.name))
     except InvalidMetricError as error:
         return replace(result, state=TrialState.INVALID, detail=str(error))
 
@@ -126,8 +126,8 @@ def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     if failed and process.status == NO_ANSWER_YET:
         told = failed[1].removeprefix(f"exit status {NO_ANSWER_YET}: ")
         return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"
-    if failed is None:
-        return None
+    if failed is None or failed[0] is TrialState.INFRASTRUCTURE:
+        return failed
     state = TrialState.INVALID if failed[0] is TrialState.CRASH else failed[0]
     return state, f"the evaluation failed: {failed[1]}"
 
@@ -145,19 +145,12 @@ def _evaluator(order: Order) -> tuple[str, ...] | None:
     return trial.holdout if order.split == "holdout" else trial.evaluate
 
 
-def _read_result(path: Path) -> bytes:
-    """Read a result file, if it is an ordinary file of an ordinary size."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise InvalidMetricError(f"the evaluator left no result: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidMetricError("the evaluator's result is not an ordinary file")
-        text = file.read(_LARGEST_RESULT + 1)
+def _read_result(text: bytes, metric: str) -> Measurement:
+    if not text:
+        raise InvalidMetricError("the evaluator left no result")
     if len(text) > _LARGEST_RESULT:
         raise InvalidMetricError("the evaluator's result is larger than 8 MB")
-    return text
+    return parse_result(text, metric)
 
 
 class _Watcher:

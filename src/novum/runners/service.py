@@ -90,6 +90,8 @@ def _await_socket(
 
 def _ended(process: Process) -> tuple[TrialState, str]:
     found = failure(process)
+    if found and found[0] is TrialState.INFRASTRUCTURE:
+        return found
     detail = f"the service ended: {found[1] if found else 'exit status 0'}"
     if process.status == NO_ANSWER_YET:
         return TrialState.INFRASTRUCTURE, f"{NOT_YET}{detail}"

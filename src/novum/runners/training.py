@@ -7,7 +7,7 @@ from threading import Event
 
 from novum.records import Timing, TrialState
 from novum.runners import Order, Phase, Pulse
-from novum.runners.endings import failure
+from novum.runners.endings import failure, held_words, was_held
 from novum.runners.progress import Progress
 from novum.sandbox import Process
 
@@ -60,7 +60,8 @@ class Training:
     def failure(self, process: Process) -> tuple[TrialState, str] | None:
         """How the trial failed, once it has ended; None if it did not."""
         if self._ended is not None:
-            return self._ended
+            late = self._ended[0] is TrialState.TIMEOUT and was_held(process)
+            return (TrialState.INFRASTRUCTURE, held_words(process)) if late else self._ended
         found = failure(process)
         asked_to_end = self._asked is not None and process.breach is None
         if found and asked_to_end and process.status != -signal.SIGKILL:
@@ -73,11 +74,12 @@ class Training:
         startup = self._start_wall or 0.0
         elapsed = process.duration
         spent = self._clock(elapsed, process)
+        held = process.held if was_held(process) else 0.0
         return Timing(
             startup=startup,
             training=elapsed - startup,
             budget=spent,
-            overtime=max(0.0, spent - self._order.seconds),
+            overtime=max(0.0, spent - self._order.seconds - held),
         )
 
     def _clock(self, elapsed: float, process: Process) -> float:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from novum.sandbox.census import Usage
 from novum.sandbox.command import Command, Limits, Mount, search_path
-from novum.sandbox.confinement import NONE, Confinement, detect
+from novum.sandbox.confinement import NONE, Confinement, confinement_for, detect
+from novum.sandbox.leftovers import sweep
 from novum.sandbox.process import Breach, Excess, Process
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "Mount",
     "Process",
     "Usage",
+    "confinement_for",
     "detect",
     "run",
     "search_path",
+    "sweep",
 ]
 
 TICK = 0.02

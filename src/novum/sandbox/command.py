@@ -12,6 +12,7 @@ from novum.errors import SandboxError
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _PASSED_ON = ("CUDA_VISIBLE_DEVICES",)
 _MB = 1024 * 1024
+Value = str | Path | tuple[str | Path, ...]
 
 
 def search_path() -> str:
@@ -68,19 +69,23 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. Paths are ours; the sandbox translates those in `cwd` and `environment`."""
+    """One command. Paths are ours; the sandbox translates those in `cwd` and `environment`.
+
+    Several paths in one variable are joined, as in PATH.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     limits: Limits
     mounts: tuple[Mount, ...] = ()
-    environment: Mapping[str, str | Path] = field(default_factory=dict)
+    environment: Mapping[str, Value] = field(default_factory=dict)
     readable: tuple[str, ...] = ()  # further paths to read, seen where they are
     gpu: bool = False
     network: bool = False
     internet_sockets: bool = False  # within its own, empty network; with `network` anyway
     passed: tuple[str, ...] = ()  # variables of the person's that it gets, by name
     hidden: tuple[str, ...] = ()  # directories that it must not see, wherever they are mounted
+    descriptors: tuple[int, ...] = ()  # of ours that it gets, under the same numbers
     talks: bool = False  # we speak to it by its standard input and output; it logs to the other
 
     def inside(self, path: Path) -> str:
@@ -104,13 +109,15 @@ class Command:
         passed = {
             name: os.environ[name] for name in (*_PASSED_ON, *self.passed) if name in os.environ
         }
-        own = {
-            name: value
-            if isinstance(value, str)
-            else (self.inside(value) if confined else str(value))
-            for name, value in self.environment.items()
-        }
-        return clean | passed | own
+
+        def text(value: Value) -> str:
+            if isinstance(value, str):
+                return value
+            if isinstance(value, tuple):
+                return os.pathsep.join(map(text, value))
+            return self.inside(value) if confined else str(value)
+
+        return clean | passed | {name: text(value) for name, value in self.environment.items()}
 
     def program(self, path: str) -> str:
         """The program to run; `python` is the interpreter that runs Novum.

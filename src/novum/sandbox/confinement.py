@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from novum.sandbox.command import Command
+from novum.sandbox.group import Group
+from novum.sandbox.leftovers import own_name
 from novum.sandbox.seccomp import filter_program
 
 _ETC = (
@@ -62,7 +64,20 @@ class Confinement:
         return "--seccomp" in self.options
 
 
-NONE = Confinement("none", "no sandbox was asked for: a trial can read and change what you can")
+_UNCONFINED = (
+    "a trial can use the network",
+    "a trial can read your files, the evaluator's and the held-out data",
+    "a trial can write your files, the evaluator's and the ledger",
+    "a trial sees your other processes, and can end them",
+    _OPTIONAL["--seccomp"],
+)
+_UNBOUNDED = "memory and processes are watched from outside, and not bounded by the kernel"
+NONE = Confinement("none", "none was asked for", lacking=_UNCONFINED)
+
+
+def confinement_for(mode: str) -> Confinement:
+    """How a lab's commands are confined here, as its `sandbox.mode` says."""
+    return NONE if mode == "none" else detect()
 
 
 @functools.cache
@@ -70,26 +85,28 @@ def detect() -> Confinement:
     """Find out, once, by trying, what confines commands here."""
     program = shutil.which("bwrap")
     if not sys.platform.startswith("linux"):
-        return Confinement("none", f"bubblewrap needs Linux, and this is {sys.platform}")
+        return replace(NONE, detail=f"bubblewrap needs Linux, and this is {sys.platform}")
     if program is None:
-        return Confinement(
-            "none", "bubblewrap is not installed: `apt install bubblewrap`, or your system's way"
-        )
+        words = "bubblewrap is not installed: `apt install bubblewrap`, or your system's way"
+        return replace(NONE, detail=words)
     try:
         known = _run([program, "--help"]).stdout
         options = frozenset(option for option in _OPTIONAL if option in known)
         if not _filter_works(program):
             options -= {"--seccomp"}
         lacking = tuple(words for option, words in _OPTIONAL.items() if option not in options)
+        lacking += () if _can_bound() else (_UNBOUNDED,)
         version = _run([program, "--version"]).stdout.strip()
         found = Confinement("bubblewrap", f"{version} at {program}", program, options, lacking)
         files = dict.fromkeys(_FILES, "/dev/null")
         trial = _run([program, *_isolation(found), *_system(found, files), "--", "true"])
     except (OSError, subprocess.SubprocessError) as error:
-        return Confinement("none", f"{program} cannot be run: {error}")
+        return replace(NONE, detail=f"{program} cannot be run: {error}")
     if trial.returncode != 0:
         problem = (trial.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        return Confinement("none", f"{program} cannot make namespaces here: {problem}")
+        return replace(
+            NONE, detail=f"{program} cannot make namespaces here ({problem}); docs/install.md helps"
+        )
     return found
 
 
@@ -224,3 +241,12 @@ def _gpu() -> list[str]:
         return []
     options = [part for path in devices for part in ("--dev-bind", path, path)]
     return options + [part for path in _GPU_SYSTEM for part in ("--ro-bind-try", path, path)]
+
+
+def _can_bound() -> bool:
+    """Whether the kernel can bound memory and processes of a command here, by control groups."""
+    probe = Group(own_name(), 1 << 30, 1000)
+    try:
+        return bool(probe.joining)
+    finally:
+        probe.close()

@@ -22,13 +22,14 @@ _numbers = itertools.count()
 class Group:
     """The groups of one command: none where we may not make any."""
 
-    def __init__(self, memory_bytes: int, tasks: int) -> None:
-        name = f"novum-{os.getpid()}-{next(_numbers)}"
+    def __init__(self, name: str, memory_bytes: int, tasks: int) -> None:
+        """Make them, with a `name` that begins so."""
+        name = f"{name}{next(_numbers)}"
         old = {"memory.limit_in_bytes": memory_bytes, "pids.max": tasks}
         new = {"memory.max": memory_bytes, "pids.max": tasks}
         self._paths = [
             path
-            for parent, old_style in _parents()
+            for parent, old_style in _hierarchies()
             if (path := _make(parent / name, old if old_style else new))
         ]
 
@@ -63,25 +64,42 @@ class Group:
     def extinguish(self) -> None:
         """End all members, wherever they hang in the tree of processes."""
         for path in self._paths:
-            while members := _read(path / "cgroup.procs").split():
-                for pid in members:
-                    send(int(pid), _SIGKILL)
-                time.sleep(0.0005)
+            _extinguish(path)
 
     def close(self) -> None:
         """End what is left, and remove the groups."""
         self.extinguish()
         for path in self._paths:
-            for _ in range(200):
-                try:
-                    path.rmdir()
-                    break
-                except OSError:
-                    time.sleep(0.001)
+            remove(path)
         self._paths = []
 
 
-def _parents() -> Iterator[tuple[Path, bool]]:
+def parents() -> list[Path]:
+    """The groups below which those of commands are made."""
+    return [parent for parent, _ in _hierarchies()]
+
+
+def remove(path: Path) -> None:
+    """End all members of a group, and remove it."""
+    _extinguish(path)
+    for _ in range(200):
+        try:
+            path.rmdir()
+            break
+        except FileNotFoundError:
+            break
+        except OSError:
+            time.sleep(0.001)
+
+
+def _extinguish(path: Path) -> None:
+    while members := _read(path / "cgroup.procs").split():
+        for pid in members:
+            send(int(pid), _SIGKILL)
+        time.sleep(0.0005)
+
+
+def _hierarchies() -> Iterator[tuple[Path, bool]]:
     """Our own groups in the hierarchies that matter, and whether they are of the older kind."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)

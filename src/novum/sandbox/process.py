@@ -28,6 +28,7 @@ from novum.sandbox.confinement import (
 )
 from novum.sandbox.disk import DiskUsage
 from novum.sandbox.group import Group
+from novum.sandbox.leftovers import MARK, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
 
@@ -86,6 +87,8 @@ class Process:
         self.breach: Breach | None = None
         self.status: int | None = None
         self.started = self._ended_at = time.monotonic()
+        self.held = 0.0  # the longest time, in seconds, that nobody called `step`
+        self._stepped = self.started
         self._control = -1  # while this is open, a supervisor lets the command live
         self._resources = contextlib.ExitStack()
         self._resources.callback(self._close_control)
@@ -137,7 +140,11 @@ class Process:
         """Wait for output or the end, at most so long; whether it has ended."""
         if self.status is not None:
             return True
+        now = time.monotonic()
+        self.held = max(self.held, now - self._stepped)
         ready = {key.data for key, _ in self._selector.select(seconds)}
+        self._stepped = time.monotonic()
+        self.held = max(self.held, self._stepped - now - seconds)
         if "output" in ready:
             self._read_output()
         if self._root.poll() is not None:
@@ -169,6 +176,7 @@ class Process:
         options = self._memory_file(bubblewrap_options(confinement, command, files))
         status = self._status_pipe()
         bubblewrap = [confinement.program, "--json-status-fd", str(status), "--args", str(options)]
+        bubblewrap += [MARK, own_name()]  # to no effect, but `sweep` knows it by that
         handed = [status, options, *map(int, files.values())]
         if confinement.filters:
             internet = command.network or command.internet_sockets
@@ -178,7 +186,7 @@ class Process:
 
     def _start_bare(self) -> "subprocess.Popen[bytes]":
         command = self.command
-        temporary = tempfile.mkdtemp(prefix="novum-")
+        temporary = tempfile.mkdtemp(prefix=own_name())
         self._resources.callback(shutil.rmtree, temporary, ignore_errors=True)
         self._disk = DiskUsage([*self._writable(), Path(temporary)])
         variables = command.variables(False, temporary)
@@ -198,7 +206,7 @@ class Process:
         self, argv: list[str], variables: dict[str, str], keep: list[int], cwd: Path | None = None
     ) -> "subprocess.Popen[bytes]":
         limits = self.command.limits
-        self._group = Group(limits.group_bytes, limits.tasks)
+        self._group = Group(own_name(), limits.group_bytes, limits.tasks)
         self._resources.callback(self._group.close)
         launch = _LAUNCH.format(
             blocks=limits.file_bytes // 512,
@@ -210,7 +218,7 @@ class Process:
             ["/bin/sh", "-c", launch, "sh", *argv],
             cwd=cwd,
             env=variables,
-            pass_fds=keep,
+            pass_fds=[*keep, *self.command.descriptors],
             stdin=subprocess.PIPE if self.command.talks else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if self.command.talks else subprocess.STDOUT,

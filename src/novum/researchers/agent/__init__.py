@@ -38,7 +38,7 @@ from novum.researchers.agent.surroundings import Surroundings
 from novum.researchers.agent.tree import Changes, Tree, in_words
 from novum.researchers.agent.turns import Ending, Session, Talk, Turn
 from novum.researchers.agent.words import Said, said_in
-from novum.sandbox import NONE, detect, search_path
+from novum.sandbox import confinement_for, search_path
 from novum.worktree import erase
 
 CORRECTIONS = 2
@@ -235,7 +235,7 @@ class Agent:
     def _placed(self, desk: Desk) -> Surroundings:
         """The agent's surroundings, made at the first need."""
         if self._surroundings is None:
-            confinement = NONE if self._lab.sandbox.mode == "none" else detect()
+            confinement = confinement_for(self._lab.sandbox.mode)
             if confinement.tool == "none":
                 desk.notice(
                     f"{self._preset.title} runs without a sandbox ({confinement.detail}): it can "
