@@ -18,7 +18,7 @@ from novum.molecule.molecules import read
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.starting import LEADS, Wish, start
 from novum.molecule.starting import SHIPPED as SHIPPED_TARGET
-from novum.molecule.tables import checked, read_toml
+from novum.tables import checked, read_toml
 from novum.molecule.transformations import products, read_transformations
 
 BOX = (30.0, 30.0, 30.0)

@@ -27,7 +27,7 @@ from pydantic import Field
 from novum.errors import UsageError
 from novum.molecule.batches import Answer, BatchError, answered
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.tables import Table, checked
 from novum.place import PATH
 from novum.terminal import tail
 

@@ -17,7 +17,7 @@ from novum.errors import UsageError
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.tables import Table, checked
 
 Better = Literal["low", "high"]
 HIGH = frozenset({"fsp3", "qed"})  # usually more of these is wanted, and less of the others

@@ -25,7 +25,7 @@ from novum.molecule.objective import PENALTY, affinity, objective_named, qed_pen
 from novum.molecule.oracles import oracle_from
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Oracle, Score, Status
-from novum.molecule.tables import Table, checked, read_toml
+from novum.tables import Table, checked, read_toml
 
 SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
 TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds

@@ -28,7 +28,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from novum.errors import UsageError
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.tables import Table, checked
 
 Numbers = NDArray[Any]
 Predict = Callable[[Numbers], Numbers]  # rows of features to one value each

@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from novum.errors import NovumError, UsageError
 from novum.molecule.molecules import MoleculeError, canonical
 from novum.molecule.scores import Oracle, Score
-from novum.molecule.tables import read_toml
+from novum.tables import read_toml
 from novum.plugins import load, names
 
 GROUP = "novum.oracles"

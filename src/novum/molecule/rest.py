@@ -24,7 +24,7 @@ from pydantic import Field
 from novum.errors import UsageError
 from novum.molecule.batches import Answer, BatchError, answered, one_line
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.tables import Table, checked
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response

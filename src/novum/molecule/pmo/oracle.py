@@ -11,7 +11,7 @@ from novum.errors import UsageError
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.pmo.definitions import FORMULAS
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import Table, checked
+from novum.tables import Table, checked
 
 
 class _Table(Table):
