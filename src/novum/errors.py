@@ -7,6 +7,7 @@
     ├── RepoError              git refused, or a ref moved under us
     ├── LedgerError            the ledger cannot be read or written
     ├── CacheError             the cache of oracles' answers cannot be read or written
+    ├── SiteError              the file of a site cannot be read or written, or lacks what is asked
     ├── ResearcherError        who proposes cannot go on: the campaign pauses
     ├── SandboxError           a command could not be started (not: it failed)
     └── CampaignError          the campaign cannot go on, for example: the baseline crashes
@@ -45,6 +46,10 @@ class LedgerError(NovumError):
 
 class CacheError(NovumError):
     """The cache of what oracles answered cannot be read or written."""
+
+
+class SiteError(NovumError):
+    """The file of a site cannot be read or written, or does not hold what is asked for."""
 
 
 class SandboxError(NovumError):
