@@ -93,6 +93,13 @@ class Visits:
             ).fetchone()
         return Batch(name, experiment, row["wanted"], seen, row["after"], until, last)
 
+    def end(self, batch: Batch) -> None:
+        """Let nobody join a batch any more who was not seen until now."""
+        with self._file.writing() as db:
+            now = db.execute("SELECT ifnull(max(number), 0) FROM exposure").fetchone()[0]
+            query = "UPDATE batch SET until=? WHERE experiment=? AND name=? AND until IS NULL"
+            db.execute(query, (now, batch.experiment, batch.name))
+
     def counts(self, batch: Batch, window: float) -> Counts:
         """Visitors and conversions of a batch; a conversion counts within `window` seconds."""
         with self._file.reading() as db:
@@ -120,6 +127,18 @@ class Visits:
         for kind, arm, value in rows:
             found.setdefault(kind, ([], []))[arm != Arm.CANDIDATE].append(value)
         return {kind: Signals(tuple(ours), tuple(theirs)) for kind, (ours, theirs) in found.items()}
+
+    def values(self, batch: Batch, kind: str) -> list[tuple[bool, float | None]]:
+        """Of each visitor of a batch in their order: whether the candidate was seen, the signal."""
+        with self._file.reading() as db:
+            rows = db.execute(
+                "SELECT e.arm, s.value FROM exposure e LEFT JOIN signal s"
+                " ON s.experiment = e.experiment AND s.visitor = e.visitor AND s.kind=:kind"
+                " WHERE e.experiment=:experiment AND e.number>:after"
+                " AND e.number<=ifnull(:until, e.number) ORDER BY e.number",
+                {**_limits(batch), "kind": kind},
+            ).fetchall()
+        return [(arm == Arm.CANDIDATE, value) for arm, value in rows]
 
     def traffic(self, since: float, until: float, window: float = DAY) -> Traffic:
         """Who was first exposed from `since` to before `until`; conversions as in `counts`."""
