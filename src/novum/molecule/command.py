@@ -27,8 +27,8 @@ from pydantic import Field
 from novum.errors import UsageError
 from novum.molecule.batches import Answer, BatchError, answered
 from novum.molecule.scores import Score, Setting, Status
-from novum.tables import Table, checked
 from novum.place import PATH
+from novum.tables import Table, checked
 from novum.terminal import tail
 
 LARGEST = 100_000_000  # bytes that one run may print

@@ -63,7 +63,7 @@ class Reading(Table):
 class Words(Table):
     """`[words]`: what may not be said, and how loud the rest may be."""
 
-    banned: list[Text] = []
+    banned: tuple[Text, ...] = ()
     capitals: Count | None = None  # letters in a row
     exclamations: Annotated[int, Field(ge=0)] | None = None  # in the whole copy
 
@@ -78,14 +78,14 @@ class Proven(Table):
 class Claims(Table):
     """`[claims]`: words that claim something, as every number does then, and what is proven."""
 
-    words: list[Text] = []
-    proven: list[Proven] = []
+    words: tuple[Text, ...] = ()
+    proven: tuple[Proven, ...] = ()
 
 
 class Disclaimer(Table):
     """`[[disclaimer]]`: what must be said where one of some words is."""
 
-    when: list[Text] = []
+    when: tuple[Text, ...] = ()
     text: Text
 
 
@@ -96,7 +96,7 @@ class Rules(Table):
     reading: Reading = Reading()
     words: Words = Words()
     claims: Claims | None = None
-    disclaimer: list[Disclaimer] = []
+    disclaimer: tuple[Disclaimer, ...] = ()
 
     def refusals(self, copy: Copy) -> list[str]:
         """All that is wrong with a copy, a sentence each; empty if it may be shown."""
@@ -186,7 +186,7 @@ def read_rules(path: Path) -> Rules:
 
 
 def grade(texts: Sequence[str]) -> float:
-    """The Flesch-Kincaid grade of some texts: 0.39 words a sentence + 11.8 syllables a word - 15.59.
+    """The Flesch-Kincaid grade: 0.39 × words a sentence + 11.8 × syllables a word - 15.59.
 
     Syllables are counted by groups of vowels, a silent final e left out; for English.
     """

@@ -2,7 +2,7 @@
 
 Run it after a trial, where the trial's code can no longer reach (the machine does so):
 
-    python evaluate.py                      # reads $NOVUM_ARTIFACTS/copy.toml, $NOVUM_CONTROL/copy.toml
+    python evaluate.py                      # reads copy.toml of $NOVUM_ARTIFACTS, $NOVUM_CONTROL
     python evaluate.py --split holdout      # and $NOVUM_CACHE/site.db; writes $NOVUM_RESULT
 
 It opens an experiment on the site, and waits for a batch of visitors. Ended at any instant and run
@@ -21,8 +21,9 @@ import json
 import os
 from pathlib import Path
 
-from novum.errors import NovumError, UsageError
 from novum.site.measuring import NoVisitorsError, RefusedError, Trial, measure
+
+from novum.errors import NovumError, UsageError
 
 LAB = Path(__file__).resolve().parent
 REFUSED, UNSOUND, LATER = 1, 2, 75
