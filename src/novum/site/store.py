@@ -40,6 +40,11 @@ class Store(Visits):
         """Close the file."""
         self._file.close()
 
+    def version(self) -> int:
+        """A number that is another one after anybody else has written into the file."""
+        with self._file.reading() as db:
+            return int(db.execute("PRAGMA data_version").fetchone()[0])
+
     # ----- time
 
     @property
