@@ -176,12 +176,12 @@ class _Watch:
         """The experiment, stopped if its visitors were split wrongly, or a guard says so."""
         if experiment.control is None:
             return experiment
-        everybody = self._counts(_all_of(experiment))
-        visitors = (everybody.candidate.visitors, everybody.control.visitors)
+        seen = self._counts(everybody(experiment))
+        visitors = (seen.candidate.visitors, seen.control.visitors)
         told = complaint([Period((1, 1), visitors)])
         who = "mismatch"
         if told is None:
-            who, told = "guard", broken(self._site, self._store, _all_of(experiment))
+            who, told = "guard", broken(self._site, self._store, everybody(experiment))
         if told is None:
             return experiment
         return self._store.set_state(experiment.id, State.STOPPED, told, who)
@@ -225,5 +225,6 @@ class _Watch:
         return told | guarded(self._site, self._store, batch)
 
 
-def _all_of(experiment: Experiment) -> Batch:
+def everybody(experiment: Experiment) -> Batch:
+    """All visitors of an experiment, as a batch."""
     return Batch("all", experiment.id, ENDLESS, 0, 0, None, None)
