@@ -8,3 +8,7 @@ It needs the extra `novum[site]`; heavy libraries are imported by the module tha
     store.py       where site, evaluator and person meet: copies, experiments, the audit log
     visits.py      what visitors saw and did, and what is counted of it; schema.py: the tables
 """
+
+from novum.site.deciding import Decision, variant_for
+
+__all__ = ["Decision", "variant_for"]

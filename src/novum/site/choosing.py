@@ -1,12 +1,12 @@
-"""What a visitor is shown, and why: pure, from what the site shows now and who the visitor is."""
+"""What a visitor is shown, and why."""
 
 from dataclasses import dataclass
 
 from novum.site.assignment import among, assign
-from novum.site.config import Traffic
+from novum.site.config import Site, Traffic
 from novum.site.records import NOWHERE, Arm, Experiment
 from novum.site.store import Store
-from novum.site.tokens import Cookie
+from novum.site.tokens import Cookie, Token, known_as, new_visitor, write_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class Choice:
     variant: str
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A visitor who counts: what he carries from now on, what he is shown, by what he tells."""
+
+    cookie: Cookie
+    choice: Choice
+    token: str
+
+
 def plan_of(store: Store) -> Plan:
     """What a site shows now.
 
@@ -34,6 +43,45 @@ def plan_of(store: Store) -> Plan:
         SiteError: if it shows nothing yet.
     """
     return Plan(store.incumbent(), store.first(), store.running())
+
+
+class Chooser:
+    """Chooses for the visitors of a site. What is changed in its store counts at once.
+
+    Raises:
+        SiteError: if the site shows nothing yet.
+    """
+
+    def __init__(self, store: Store, key: bytes, config: Site) -> None:
+        self._store, self._key, self._config = store, key, config
+        self._version = store.version()
+        self._plan = plan_of(store)
+
+    def plan(self) -> Plan:
+        """What is shown now."""
+        version = self._store.version()
+        if version != self._version:
+            self._plan, self._version = plan_of(self._store), version
+        return self._plan
+
+    def guest(self, cookie: Cookie | None) -> Guest:
+        """What a visitor who counts is shown; without a cookie it is a new one."""
+        now = self._store.clock.now()
+        visitor, born = (cookie.visitor, cookie.born) if cookie else (new_visitor(), int(now))
+        return self._guest(visitor, born, now, cookie)
+
+    def known(self, name: str) -> Guest:
+        """What somebody is shown whom a program of yours knows by this name."""
+        visitor, now = known_as(self._key, name), self._store.clock.now()
+        experiment = self.plan().experiment
+        seen = self._store.first_seen(visitor) if experiment and experiment.claim else None
+        return self._guest(visitor, int(now if seen is None else seen), now, None)
+
+    def _guest(self, visitor: str, born: int, now: float, cookie: Cookie | None) -> Guest:
+        choice = choose(self._key, self.plan(), self._config.traffic, visitor, born, cookie)
+        token = Token(visitor, choice.experiment, choice.arm, choice.variant, int(now))
+        carried = Cookie(visitor, born, choice.experiment, choice.arm)
+        return Guest(carried, choice, write_token(self._key, token))
 
 
 def choose(

@@ -1,80 +1,40 @@
-"""What a person decides about a site: this variant may be shown, that one may not any more."""
+"""Server-side Python: which copy a visitor of your own program is shown."""
 
-from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from novum.errors import UsageError
-from novum.site.hosting import store_of
-from novum.site.records import Experiment, State
-from novum.site.store import Store
-
-OPEN = {State.WAITING, State.RUNNING, State.PAUSED}
-SHOWABLE = {State.WAITING, State.PAUSED, State.ROLLED_BACK}
+from novum.site.choosing import Chooser
+from novum.site.config import read_site
+from novum.site.records import Arm, Copy
+from novum.site.store import Store, store_of
+from novum.site.tokens import site_key
 
 
-def approve(lab: Path, number: int | None, who: str) -> str:
-    """Let an experiment of the site be shown, the one that waits if no number is given; in words.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a visitor is shown and why; the token tells it: `/seen?t=`, `/did?t=` of the site."""
 
-    Raises:
-        UsageError: if there is no such experiment, or it needs no word.
-    """
-    with closing(store_of(lab)) as store:
-        experiment = _waiting(store) if number is None else _asked(store, number)
-        if experiment.state not in SHOWABLE:
-            raise UsageError(
-                f"experiment {experiment.id} of the site is {experiment.state}: it needs no word"
-            )
-        store.set_state(experiment.id, State.RUNNING, f"approved by {who}", who)
-        headline = store.variant(experiment.candidate).headline
-    return f"experiment {experiment.id} is shown from the next page view on: {headline}"
+    copy: Copy
+    arm: Arm
+    experiment: int
+    token: str
 
 
-def roll_back(lab: Path, reason: str, who: str) -> str:
-    """Take away what is tried now; if nothing is, the page that was kept last. In words.
+def variant_for(lab: Path, visitor: str) -> Decision:
+    """What to show to somebody whom you know by this name, such as a number in your own cookie.
 
     Raises:
-        UsageError: if the site shows what it began with, and nothing is tried.
+        LabError: if the lab's `site.toml` is not sound.
+        SiteError: if the site cannot be used, or shows nothing yet (`novum serve` begins it).
     """
-    with closing(store_of(lab)) as store:
-        tried = [one for one in store.experiments() if one.state in OPEN]
-        for one in tried:
-            store.set_state(one.id, State.ROLLED_BACK, reason, who)
-        if tried:
-            numbers = ", ".join(str(one.id) for one in tried)
-            return f"experiment {numbers} is shown to nobody from the next page view on"
-        before = _before(store)
-        for one in store.experiments():
-            if one.candidate == store.incumbent() and one.state is not State.ROLLED_BACK:
-                store.set_state(one.id, State.ROLLED_BACK, reason, who)
-        store.promote(before, who)
-        headline = store.variant(before).headline
-    return f"from the next page view on, everybody is shown again: {headline}"
+    store, chooser = _opened(lab.resolve())
+    guest = chooser.known(visitor)
+    choice = guest.choice
+    return Decision(store.variant(choice.variant), choice.arm, choice.experiment, guest.token)
 
 
-def _waiting(store: Store) -> Experiment:
-    waiting = [one for one in store.experiments() if one.state is State.WAITING]
-    if len(waiting) != 1:
-        numbers = ", ".join(str(one.id) for one in waiting)
-        raise UsageError(
-            f"experiments {numbers} wait: name one" if waiting else "nothing waits for approval"
-        )
-    return waiting[0]
-
-
-def _asked(store: Store, number: int) -> Experiment:
-    found = [one for one in store.experiments() if one.id == number]
-    if not found:
-        numbers = ", ".join(str(one.id) for one in store.experiments()) or "none yet"
-        raise UsageError(f"the site has no experiment {number}; there are: {numbers}")
-    return found[0]
-
-
-def _before(store: Store) -> str:
-    """The copy that was the page before this one, and was not rolled back itself."""
-    gone = {one.candidate for one in store.experiments() if one.state is State.ROLLED_BACK}
-    gone.add(store.incumbent())
-    promoted = [entry.variant for entry in store.audit() if entry.what == "promoted"]
-    before = [variant for variant in promoted if variant is not None and variant not in gone]
-    if not before:
-        raise UsageError("the site shows what it began with: there is nothing to roll back")
-    return before[-1]
+@cache
+def _opened(lab: Path) -> tuple[Store, Chooser]:
+    store = store_of(lab)
+    return store, Chooser(store, site_key(lab), read_site(lab))

@@ -67,11 +67,11 @@ class Layout:
         """A copy on this page; `consent`: the plain one can ask its visitor to be counted."""
         mark = f"token{secrets.token_hex(16)}"  # which no copy can know, and so not contain
         beacon = (
-            f"<script>{_script('beacon.js')}({json.dumps(mark)})</script>"
+            f"<script>{script('beacon.js')}({json.dumps(mark)})</script>"
             f'<noscript><img src="/seen?t={mark}" width="1" height="1" alt=""></noscript>'
         )
         told = self._text(copy, f"/go?t={mark}", beacon)
-        asking = f"<script>{_script('consent.js')}</script>" if consent else ""
+        asking = f"<script>{script('consent.js')}</script>" if consent else ""
         plain = self._text(copy, "/go", asking)
         return Page(tuple(told.encode().split(mark.encode())), plain.encode())
 
@@ -91,8 +91,7 @@ class Layout:
 
 
 @cache
-def _script(name: str) -> str:
+def script(name: str) -> str:
+    """One of our scripts, its comments left out, in one line."""
     text = (files("novum.site") / "static" / name).read_text(encoding="utf-8")
-    return "".join(line.strip() for line in text.splitlines() if not line.startswith("//")).rstrip(
-        ";"
-    )
+    return "".join(line.strip() for line in text.splitlines() if not line.startswith("//"))

@@ -15,7 +15,7 @@ CREATE TABLE experiment (
 CREATE TABLE exposure (
     number INTEGER PRIMARY KEY AUTOINCREMENT, experiment INTEGER NOT NULL, visitor TEXT NOT NULL,
     arm TEXT NOT NULL, variant TEXT NOT NULL, time REAL NOT NULL,
-    UNIQUE (experiment, visitor));
+    UNIQUE (visitor, experiment));
 
 CREATE INDEX exposure_order ON exposure (experiment, number);
 

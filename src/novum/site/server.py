@@ -27,6 +27,8 @@ from novum.errors import NovumError, SiteError
 from novum.site import people
 from novum.site.config import HOUR
 from novum.site.hosting import Host
+from novum.site.outside import Outside
+from novum.site.remote import Remote
 from novum.site.telling import Telling, refused
 from novum.site.tokens import read_cookie, write_cookie
 from novum.site.visits import DAY
@@ -41,7 +43,7 @@ THANKS = "<!doctype html><meta charset=utf-8><title>Thank you</title><h1>Thank y
 
 def app(host: Host) -> Starlette:
     """The application of a site that is served."""
-    pages, telling = Pages(host), Telling(host)
+    pages, telling, remote, outside = Pages(host), Telling(host), Remote(host), Outside(host)
     routes = [
         Route("/", pages.page),
         Route("/seen", telling.seen, methods=["GET", "POST"]),
@@ -51,6 +53,11 @@ def app(host: Host) -> Starlette:
         Route("/consent", pages.consent, methods=["POST"]),
         Route("/own/{secret}", pages.own),
         Route("/thanks", pages.thanks),
+        Route("/snippet.js", remote.snippet),
+        Route("/variant", remote.variant, methods=["POST"]),
+        Route("/ofrep/v1/evaluate/flags", remote.flags, methods=["POST"]),
+        Route("/ofrep/v1/evaluate/flags/{key}", remote.flag, methods=["POST"]),
+        Route("/hook", outside.hook, methods=["POST"]),
         Route("/health", pages.health),
     ]
 
@@ -82,12 +89,12 @@ class Pages:
             host.leave_out(reason)
             shown = request.query_params.get("show") if reason == people.OWN else None
             try:
-                page = host.page(shown or host.plan().incumbent)
+                page = host.page(shown or host.chooser.plan().incumbent)
             except SiteError as error:
                 return refused(404, str(error))
             return Response(page.plain, headers=PRIVATE, media_type=HTML)
         cookie = read_cookie(host.key, request.cookies.get(VISITOR, ""))
-        guest = host.welcome(cookie)
+        guest = host.chooser.guest(cookie)
         page = host.page(guest.choice.variant)
         response = Response(page.told(guest.token), headers=PRIVATE, media_type=HTML)
         if guest.cookie != cookie:
@@ -126,7 +133,7 @@ class Pages:
 
     async def health(self, _: Request) -> Response:
         """Whether the site is up, and what it shows."""
-        plan = self._host.plan()
+        plan = self._host.chooser.plan()
         experiment = None if plan.experiment is None else plan.experiment.id
         facts = {"ok": True, "incumbent": plan.incumbent, "experiment": experiment}
         return JSONResponse(facts, headers=PRIVATE)

@@ -1,8 +1,10 @@
 """Serve a lab's site on a port, until SIGINT or SIGTERM; what was begun is finished."""
 
-from collections.abc import Callable
-from contextlib import closing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import anyio
 import uvicorn
@@ -30,8 +32,20 @@ def serve(lab: Path, address: str, port: int, say: Callable[[str], None]) -> Non
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )
-        serving = Listener(config, lambda: _ready(host, where, say))
+        serving = _Server(config, lambda: _ready(host, where, say))
         anyio.run(lambda: serving.serve(sockets=[sock]))
+
+
+class _Server(Listener):
+    """Ends quietly when it is asked to."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """In place of uvicorn's, which raises the signal again at the end."""
+        kept = {number: signal.signal(number, self.handle_exit) for number in (SIGINT, SIGTERM)}
+        yield
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def _ready(host: Host, where: str, say: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ from sqlite3 import Connection, Row
 from types import MappingProxyType
 
 from novum.errors import SiteError
+from novum.ledger.home import CACHE, make_home
 from novum.site.clock import REAL, Clock
 from novum.site.database import Database
 from novum.site.records import Copy, Entry, Experiment, State, Variant
@@ -20,6 +21,17 @@ from novum.site.visits import Visits
 
 FILE = "site.db"  # in the lab's cache
 NOTHING: Mapping[str, str | float | None] = MappingProxyType({})
+
+
+def store_of(lab: Path) -> "Store":
+    """The store of a lab's site, made if there is none.
+
+    Raises:
+        SiteError: if it cannot be used.
+    """
+    directory = make_home(lab) / CACHE
+    directory.mkdir(exist_ok=True)
+    return Store(directory / FILE)
 
 
 class Store(Visits):

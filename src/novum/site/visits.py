@@ -156,6 +156,13 @@ class Visits:
         shown = (Shown(digest, Arm(arm), seen, bought) for digest, arm, seen, bought in rows)
         return Traffic(visitors, conversions, tuple(shown))
 
+    def first_seen(self, visitor: str) -> float | None:
+        """When a visitor was first exposed to anything; None if he never was."""
+        with self._file.reading() as db:
+            query = "SELECT min(time) FROM exposure WHERE visitor=?"
+            found = db.execute(query, (visitor,)).fetchone()[0]
+        return None if found is None else float(found)
+
     def left_out(self) -> dict[str, int]:
         """How many visits did not count, by the reason."""
         with self._file.reading() as db:
