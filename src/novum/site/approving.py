@@ -4,9 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 from novum.errors import UsageError
-from novum.site.hosting import store_of
+from novum.site.config import read_site
 from novum.site.records import Experiment, State
-from novum.site.store import Store
+from novum.site.store import Store, store_of
 
 OPEN = {State.WAITING, State.RUNNING, State.PAUSED}
 SHOWABLE = {State.WAITING, State.PAUSED, State.ROLLED_BACK}
@@ -18,6 +18,7 @@ def approve(lab: Path, number: int | None, who: str) -> str:
     Raises:
         UsageError: if there is no such experiment, or it needs no word.
     """
+    read_site(lab)  # says so if it is no lab with a site
     with closing(store_of(lab)) as store:
         experiment = _waiting(store) if number is None else _asked(store, number)
         if experiment.state not in SHOWABLE:
@@ -35,6 +36,7 @@ def roll_back(lab: Path, reason: str, who: str) -> str:
     Raises:
         UsageError: if the site shows what it began with, and nothing is tried.
     """
+    read_site(lab)  # says so if it is no lab with a site
     with closing(store_of(lab)) as store:
         tried = [one for one in store.experiments() if one.state in OPEN]
         for one in tried:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from novum.site.config import Site, read_site
-from novum.site.hosting import store_of
 from novum.site.measuring import QUIET, everybody
 from novum.site.records import Experiment, State
-from novum.site.store import Store
+from novum.site.store import Store, store_of
 from novum.terminal import counted, harmless
 
 LATEST = 12  # lines of the audit log
