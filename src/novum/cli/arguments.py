@@ -42,6 +42,11 @@ DIRECTION = click.option(
 EXPERIMENTS = click.option(
     "-n", "--experiments", type=click.IntRange(min=1), help="Stop when so many are judged in all."
 )
+VISITORS = click.option(
+    "--visitors",
+    type=click.Choice(["simulated"]),
+    help="Of a copy lab: people of the machine's own, on a fast clock.",
+)
 
 
 def numbered(words: tuple[str, ...]) -> tuple[Path, int]:
@@ -70,6 +75,13 @@ def dial_in(text: str) -> dict[str, float]:
         return {name: number}
     except (ValueError, OverflowError):
         raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
+
+
+def lacking(error: ModuleNotFoundError) -> Exception:
+    """What to say where a package of the extra `site` is missing; the error if it is our own."""
+    if (error.name or "").partition(".")[0] == "novum":
+        return error
+    return UsageError(f"this needs the package {error.name}; run: pip install 'novum[site]'")
 
 
 def ledger_of(lab: Path) -> "Ledger":

@@ -1,6 +1,7 @@
 """Commands that make a campaign work, or stop."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from novum.cli.arguments import (
     LAB,
     POSITIVE,
     TAG,
+    VISITORS,
     campaign_of,
     dial_in,
+    lacking,
     ledger_of,
     print_json,
 )
@@ -44,11 +47,13 @@ MAX_TOKENS = click.option(
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
-def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+@VISITORS
+def run(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
 
-    _work(lab, Wish(**wishes))
+    with _visited(lab, visitors):
+        _work(lab, Wish(**wishes))
 
 
 @click.command()
@@ -59,11 +64,13 @@ def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
 @AHEAD
 @MAX_COST
 @MAX_TOKENS
-def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+@VISITORS
+def resume(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Go on with a campaign."""
     from novum.opening import Wish
 
-    _work(lab, Wish(**wishes), resume=True)
+    with _visited(lab, visitors):
+        _work(lab, Wish(**wishes), resume=True)
 
 
 @click.command()
@@ -159,6 +166,21 @@ def stop(lab: Path, now: bool) -> None:
             raise UsageError("no campaign is running in this lab")
         ledger.requests.ask("stop-now" if now else "stop", {})
     click.echo("stopping now" if now else "stopping after the running trial")
+
+
+@contextmanager
+def _visited(lab: Path, visitors: str | None) -> Iterator[None]:
+    """Have simulated people visit the lab's site meanwhile, where that was asked for."""
+    if visitors is None:
+        yield
+        return
+    try:
+        from novum.site import embedded
+    except ModuleNotFoundError as error:
+        raise lacking(error) from None
+    with embedded.visited(lab) as address:
+        click.echo(f"simulated people visit {address}; look: novum site {lab}")
+        yield
 
 
 def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:

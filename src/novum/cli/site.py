@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from novum.cli.arguments import JSON, LAB, POSITIVE, show_facts
+from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, lacking, show_facts
 from novum.errors import UsageError
 
 
@@ -22,24 +22,22 @@ from novum.errors import UsageError
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address of this machine to use."
 )
-def serve(lab: Path, port: int, host: str) -> None:
+@VISITORS
+def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
     """Serve the site of a copy LAB: its page to visitors, its variants to experiments."""
     try:
-        from novum.site import serving
+        from novum.site import embedded, serving
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "novum":
-            raise
-        raise UsageError(
-            f"the server needs the package {error.name}; run: pip install 'novum[site]'"
-        ) from None
-    serving.serve(lab, host, port, click.echo)
+        raise lacking(error) from None
+    serve_site = serving.serve if visitors is None else embedded.serve
+    serve_site(lab, host, port, click.echo)
 
 
 @click.command()
 @LAB
 @JSON
 def site(lab: Path, as_json: bool) -> None:
-    """Show what the site of a copy LAB shows to whom, what waits for your word, who decided what."""
+    """Show what the site of a copy LAB shows to whom, and what waits for your word."""
     from novum.site import overview
 
     show_facts(overview.facts(lab), as_json, overview.told)
