@@ -10,6 +10,7 @@ from novum.cli.arguments import (
     JSON,
     LAB,
     POSITIVE,
+    lacking,
     print_json,
 )
 from novum.errors import UsageError
@@ -93,13 +94,26 @@ def check(lab: Path, deep: bool, as_json: bool, **wishes: Any) -> None:  # noqa:
         return
     if asked:
         raise UsageError(f"--{next(iter(asked))} is for the deep check: add --deep")
-    findings = look(lab)
+    findings = [*look(lab), *_of_site(lab)]
     if as_json:
         print_json([_finding(found) for found in findings])
     else:
         _show_findings(findings)
     if any(found.level is Level.PROBLEM for found in findings):
         sys.exit(1)
+
+
+def _of_site(lab: Path) -> "Iterable[Finding]":
+    """What is to be said of a lab whose evaluator is a site."""
+    if not (lab / "site.toml").is_file():
+        return ()
+    from novum.audit import Finding, Level
+
+    try:
+        from novum.site.soundness import findings
+    except ModuleNotFoundError as error:
+        return [Finding(Level.PROBLEM, "site", str(lacking(error)))]
+    return findings(lab)
 
 
 def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:

@@ -29,8 +29,11 @@ def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
         from novum.site import embedded, serving
     except ModuleNotFoundError as error:
         raise lacking(error) from None
-    serve_site = serving.serve if visitors is None else embedded.serve
-    serve_site(lab, host, port, click.echo)
+    if visitors is None:
+        embedded.require_real(lab)
+        serving.serve(lab, host, port, click.echo)
+    else:
+        embedded.serve(lab, host, port, click.echo)
 
 
 @click.command()

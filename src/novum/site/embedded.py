@@ -83,6 +83,21 @@ def visited(lab: Path) -> Iterator[str]:
             _end(child)
 
 
+def require_real(lab: Path) -> None:
+    """See that a site that is served to real visitors had no simulated ones.
+
+    Raises:
+        UsageError: if it had.
+    """
+    read_site(lab)
+    with closing(store_of(lab)) as store:
+        if store.clock != REAL:
+            raise UsageError(
+                f"the visitors of this site were simulated, so it has no place for real ones: "
+                f"make another lab for them, or move {store.path} away"
+            )
+
+
 def _clock_of(store: Store) -> Clock:
     """The site's fast clock, which goes on if it went before."""
     if store.clock == REAL:
