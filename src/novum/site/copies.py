@@ -1,8 +1,6 @@
 """The file that a proposal changes: `copy.toml`, the words of a page."""
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 from novum.errors import UsageError
 from novum.site.records import Copy
@@ -29,17 +27,5 @@ def read_copy(path: Path) -> Copy:
     """
     if path.is_file() and path.stat().st_size > LARGEST:
         raise UsageError(f"{path.name} has {path.stat().st_size} bytes, of at most {LARGEST}")
-    return _copy(read_toml(path))
-
-
-def copy_in(text: str) -> Copy | None:
-    """The copy in the text of such a file; None if there is none in it."""
-    try:
-        return _copy(tomllib.loads(text))
-    except (UsageError, tomllib.TOMLDecodeError):
-        return None
-
-
-def _copy(table: dict[str, Any]) -> Copy:
-    found = checked(CopyFile, table)
+    found = checked(CopyFile, read_toml(path))
     return Copy(found.headline, found.subhead, found.call_to_action, tuple(found.body))

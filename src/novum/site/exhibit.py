@@ -1,55 +1,54 @@
 """The exhibit `site`: what visitors did, experiment by experiment, and who was left out.
 
-It writes `rates.png` beside the report: the conversion rate of both arms as visitors came.
+It writes `rates.png` beside the report: the conversion rate of both arms, batch by batch. Counts
+are those of the ledger: the site forgets its single visitors after a while.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from novum.campaign.traffic import arms_of
 from novum.export import write_whole
 from novum.judge import Arms
 from novum.judge.proportions import lift_interval
 from novum.judge.rate import bars
+from novum.ledger import Trial
+from novum.records import Outcome
 from novum.report import canvas
 from novum.report.canvas import FAINT, INK, KEPT, SOFT
 from novum.report.exhibits import Exhibit, Material
 from novum.report.words import quoted, table
-from novum.site.config import read_site
-from novum.site.copies import COPY, copy_in
-from novum.site.measuring import everybody
-from novum.site.records import Experiment, State
-from novum.site.store import Store, store_of
-from novum.terminal import counted
+from novum.site.store import store_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
 
 PICTURE = "rates.png"
-EARLY = 50  # visitors of an arm, before whom its rate is not drawn
-POINTS = 200  # of one line
 USUAL = 0.05  # a rate to bet on, where the baseline has none
+WIDEST = 10.0  # a lift beyond which an interval says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One experiment of the site, and which of the campaign it was."""
+    """One experiment of the campaign, or its claim."""
 
-    shown: Experiment
-    number: int
-    arms: Arms
-    course: Sequence[tuple[bool, bool]]  # of each visitor: was it the candidate, did they convert
+    name: str
+    beside: str
+    batches: tuple[Arms, ...]
+    why: str = ""  # it was stopped or refused
 
     @property
-    def beside(self) -> str:
-        """What the candidate was compared with."""
-        if self.shown.candidate == self.shown.control:
-            return "itself"
-        return "the holdout group" if self.shown.claim else "the incumbent"
+    def arms(self) -> Arms:
+        """All batches together."""
+        return reduce(add, self.batches, Arms(0, 0, 0, 0))
 
 
 class Site:
@@ -57,78 +56,79 @@ class Site:
 
     def show(self, material: Material, directory: Path) -> Exhibit:
         """The exhibit, its picture written into the report's directory."""
-        site = read_site(material.lab)
         with closing(store_of(material.lab)) as store:
-            rows = _rows(store, material, site.window)
             left_out = store.left_out()
-        error = material.facts.lab.judge.error_rate
-        baseline = material.facts.baseline
-        base = baseline.score if baseline and baseline.score else USUAL
+        rows = [*_tried(material), *_claimed(material)]
         parts = ["## The site", _summary(rows, left_out)]
-        files = []
-        if rows:
-            parts.append(_table(rows, base, error))
-            try:
-                write_whole(directory / PICTURE, _picture(rows))
-                files.append(directory / PICTURE)
-                parts.append(
-                    f"![conversion rates]({PICTURE})\n\nGreen: the candidate's rate as its "
-                    "visitors came; grey: the control's, at the same time."
-                )
-            except ImportError:
-                parts.append("*No picture:* pip install 'novum[plot]'")
-        return Exhibit("\n\n".join(parts), "", tuple(files))
+        if any(row.batches for row in rows):
+            parts.append(_drawn(rows, directory))
+        parts.append(_table(rows, material))
+        picture = directory / PICTURE
+        return Exhibit("\n\n".join(parts), "", (picture,) if picture.is_file() else ())
 
 
-def _rows(store: Store, material: Material, window: float) -> list[_Row]:
-    """The site's experiments whose copies are this campaign's, in the order of the site."""
-    numbers: dict[str, int] = {}
-    for tried in material.tried:
-        if (copy := copy_in(tried.files.get(COPY, ""))) is not None:
-            numbers.setdefault(copy.digest, tried.result.number)
+def _tried(material: Material) -> list[_Row]:
     rows = []
-    for shown in store.experiments():
-        if shown.candidate in numbers and shown.control in numbers:
-            counts = store.counts(everybody(shown), window)
-            ours, theirs = counts.candidate, counts.control
-            arms = Arms(ours.visitors, ours.conversions, theirs.visitors, theirs.conversions)
-            course = store.course(everybody(shown), window)
-            rows.append(_Row(shown, numbers[shown.candidate], arms, course))
+    for tried in material.tried:
+        result, harmed = tried.result, any(map(_is_harmful, tried.trials))
+        stopped = harmed or result.outcome is Outcome.INVALID
+        why = result.verdict.reason if stopped else ""
+        beside = "the incumbent" if result.number else "itself"
+        rows.append(_Row(str(result.number), beside, _batches(tried.trials), why))
     return rows
+
+
+def _claimed(material: Material) -> list[_Row]:
+    """The comparisons with the start: each is the first arm of its confirmation."""
+    rows = []
+    for claim in (one for one in material.facts.claims if one.against == 0):
+        own = [
+            trial
+            for trial in material.trials
+            if trial.cell is not None
+            and (trial.cell.confirmation, trial.cell.arm) == (claim.confirmation, 1)
+        ]
+        beside = "the holdout group" if claim.split == "holdout" else "the start"
+        rows.append(_Row(f"{claim.of} claimed", beside, _batches(own)))
+    return rows
+
+
+def _batches(trials: Sequence[Trial]) -> tuple[Arms, ...]:
+    return tuple(arms_of(trial.measurement) for trial in trials if trial.measurement is not None)
+
+
+def _is_harmful(trial: Trial) -> bool:
+    return trial.measurement is not None and trial.measurement.metrics.get("guards_broken", 0) > 0
 
 
 def _summary(rows: Sequence[_Row], left_out: Mapping[str, int]) -> str:
     visitors = sum(row.arms.visitors + row.arms.control_visitors for row in rows)
-    words = f"{counted(visitors, 'visitor')} in {counted(len(rows), 'experiment')}."
+    batches = sum(len(row.batches) for row in rows)
+    words = f"{visitors:,} visitors in {batches:,} batches of experiments."
     if left_out:
         listed = ", ".join(f"{quoted(why)} {visits:,}" for why, visits in left_out.items())
-        words += f" Visits that were left out: {listed}."
+        words += f" Visits that the site has left out so far: {listed}."
     return words
 
 
-def _table(rows: Sequence[_Row], base: float, error: float) -> str:
+def _table(rows: Sequence[_Row], material: Material) -> str:
+    error, baseline = material.facts.lab.judge.error_rate, material.facts.baseline
+    base = baseline.score if baseline and baseline.score else USUAL
     level = f"{100 * (1 - 2 * error):.0f} %"
-    head = ("nr", "beside", "candidate", "control", f"lift [{level}]", "stopped")
+    head = ("nr", "beside", "candidate", "control", f"lift [{level}]", "stopped or refused")
     body = [
         (
-            str(row.number),
+            row.name,
             row.beside,
             _share(row.arms.conversions, row.arms.visitors),
             _share(row.arms.control_conversions, row.arms.control_visitors),
             _lift(row.arms, base, error),
-            quoted(row.shown.reason) if row.shown.state in _ENDED else "",
+            quoted(row.why),
         )
         for row in rows
     ]
-    note = (
-        "`nr` is the experiment of the campaign. All visitors of all "
-        f"its batches. The interval holds with {level}, at any time. A split of the visitors that "
-        "cannot be chance, a guard or a person ends an experiment."
-    )
+    note = f"All batches of an experiment together. The interval holds with {level}, at any time."
     return f"{table(head, body, 'nr candidate control')}\n\n{note}"
-
-
-_ENDED = {State.STOPPED, State.ROLLED_BACK}
 
 
 def _share(conversions: int, visitors: int) -> str:
@@ -141,7 +141,20 @@ def _lift(arms: Arms, base: float, error: float) -> str:
         return "–"
     seen = arms.conversions / arms.visitors * arms.control_visitors / arms.control_conversions - 1
     low, high = lift_interval(bars(0.0, 0.0, base).bettor, arms, error)
-    return f"{100 * seen:+.0f} % [{100 * low:+.0f}, {100 * high:+.0f}]"
+    most = f"{100 * high:+.0f}" if high < WIDEST else "∞"
+    return f"{100 * seen:+.0f} % [{100 * low:+.0f}, {most}]"
+
+
+def _drawn(rows: Sequence[_Row], directory: Path) -> str:
+    try:
+        write_whole(directory / PICTURE, _picture(rows))
+    except ImportError:
+        return "*No picture:* pip install 'novum[plot]'"
+    return (
+        f"![conversion rates]({PICTURE})\n\nGreen: the candidate's rate over all its batches so "
+        "far; grey: that of the visitors who saw the other copy at the same time. The numbers are "
+        "those of experiments."
+    )
 
 
 def _picture(rows: Sequence[_Row]) -> bytes:
@@ -150,41 +163,37 @@ def _picture(rows: Sequence[_Row]) -> bytes:
     Raises:
         ImportError: without Matplotlib.
     """
+    shown = [row for row in rows if row.batches]
+    courses = [list(accumulate(row.batches)) for row in shown]
+    total = sum(_visitors(row.arms) for row in shown)
+    highest = max(max(_rates(arms)) for course in courses for arms in course) or 1.0
 
     def paint(figure: "Figure", renderer: "RendererAgg") -> None:
-        total = sum(len(row.course) for row in rows)
-        lines = [_lines(row.course) for row in rows]
-        highest = max((rate for line in lines for arm in line for _, rate in arm), default=1.0)
-        up = (0.0, 100 * highest * 1.1)
+        across, up = (0.0, float(total)), (0.0, 115 * highest)
         labels = ("visitors in experiments", "conversion rate, %")
-        axes = canvas.frame(figure, (0.0, float(max(total, 1))), up, labels, renderer)
+        axes = canvas.frame(figure, across, up, labels, renderer)
         begin = 0
-        for row, (ours, theirs) in zip(rows, lines, strict=True):
-            for line, colour in ((theirs, SOFT), (ours, KEPT)):
-                axes.plot(
-                    [begin + place for place, _ in line],
-                    [100 * rate for _, rate in line],
-                    color=colour,
-                    linewidth=1.6,
-                )
+        for row, course in zip(shown, courses, strict=True):
+            _lines(axes, begin, course)
             axes.axvline(begin, color=FAINT, linewidth=0.6)
-            name = f"{row.number}{' holdout' if row.shown.claim else ''}"
-            axes.text(begin, up[1], f" {name}", color=INK, fontsize=9, va="top")
-            begin += len(row.course)
+            number = row.name.partition(" ")[0]
+            axes.text(begin, up[1], f" {number}", color=INK, fontsize=9, va="top")
+            begin += _visitors(row.arms)
 
     return canvas.painted(paint)
 
 
-def _lines(course: Sequence[tuple[bool, bool]]) -> tuple[list[tuple[int, float]], ...]:
-    """The rate so far of the candidate and of the control, at some visitors of each."""
-    found = []
-    for candidate in (True, False):
-        own = [(place, sold) for place, (mine, sold) in enumerate(course) if mine is candidate]
-        sums = accumulate(sold for _, sold in own)
-        line = [
-            (place, so_far / number)
-            for number, ((place, _), so_far) in enumerate(zip(own, sums, strict=True), 1)
-            if number >= EARLY
-        ]
-        found.append(line[:: max(1, len(line) // POINTS)] + line[-1:])
-    return tuple(found)
+def _lines(axes: "Axes", begin: int, course: Sequence[Arms]) -> None:
+    """Both rates after each batch; of a single one, all along it."""
+    places = [begin, *(begin + _visitors(arms) for arms in course)]
+    for arm, colour in ((1, SOFT), (0, KEPT)):
+        rates = [100 * _rates(arms)[arm] for arms in course]
+        axes.plot(places, [rates[0], *rates], color=colour, linewidth=1.8)
+
+
+def _visitors(arms: Arms) -> int:
+    return arms.visitors + arms.control_visitors
+
+
+def _rates(arms: Arms) -> tuple[float, float]:
+    return arms.conversions / arms.visitors, arms.control_conversions / arms.control_visitors

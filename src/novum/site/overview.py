@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from novum.site.config import Site, read_site
-from novum.site.measuring import QUIET, everybody
+from novum.site.measuring import everybody
 from novum.site.records import Experiment, State
 from novum.site.store import Store, store_of
 from novum.terminal import counted, harmless
 
 LATEST = 12  # lines of the audit log
+ALIVE = 10.0  # real seconds since a server gave a sign of life, within which it is there
 
 
 def facts(lab: Path) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def facts(lab: Path) -> dict[str, Any]:
         experiments = [_experiment(store, site, one) for one in store.experiments()]
         running = store.running()
         return {
-            "served": served is not None and now - served < QUIET,
+            "served": served is not None and now - served < ALIVE,
             "now": store.clock.now(),
             "incumbent": _copy(store, store.incumbent()),
             "first": _copy(store, store.first()),

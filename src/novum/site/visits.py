@@ -140,16 +140,6 @@ class Visits:
             ).fetchall()
         return [(arm == Arm.CANDIDATE, value) for arm, value in rows]
 
-    def course(self, batch: Batch, window: float) -> list[tuple[bool, bool]]:
-        """Of each visitor of a batch in their order: was it the candidate, did they convert."""
-        with self._file.reading() as db:
-            rows = db.execute(
-                f"SELECT e.arm, c.time FROM {CONVERTED} WHERE e.experiment=:experiment"
-                " AND e.number>:after AND e.number<=ifnull(:until, e.number) ORDER BY e.number",
-                {**_limits(batch), "window": window},
-            ).fetchall()
-        return [(arm == Arm.CANDIDATE, time is not None) for arm, time in rows]
-
     def traffic(self, since: float, until: float, window: float = DAY) -> Traffic:
         """Who was first exposed from `since` to before `until`; conversions as in `counts`."""
         span = {"since": since, "until": until, "window": window}
