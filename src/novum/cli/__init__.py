@@ -79,6 +79,7 @@ for command in (
     molecules.score,
     assay.assay,
     site.serve,
+    site.visits,
     site.site,
     site.approve,
     site.rollback,

@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +78,20 @@ def dial_in(text: str) -> dict[str, float]:
         raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
 
 
-def lacking(error: ModuleNotFoundError) -> Exception:
-    """What to say where a package of the extra `site` is missing; the error if it is our own."""
-    if (error.name or "").partition(".")[0] == "novum":
-        return error
-    return UsageError(f"this needs the package {error.name}; run: pip install 'novum[site]'")
+def site_room(name: str) -> Any:  # noqa: ANN401  a module
+    """A module of `novum.site`.
+
+    Raises:
+        UsageError: without the extra.
+    """
+    try:
+        return import_module(f"novum.site.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "novum":
+            raise
+        raise UsageError(
+            f"the site needs the package {error.name}; run: pip install 'novum[site]'"
+        ) from None
 
 
 def ledger_of(lab: Path) -> "Ledger":

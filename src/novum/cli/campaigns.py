@@ -16,9 +16,9 @@ from novum.cli.arguments import (
     VISITORS,
     campaign_of,
     dial_in,
-    lacking,
     ledger_of,
     print_json,
+    site_room,
 )
 from novum.errors import UsageError
 
@@ -174,11 +174,7 @@ def _visited(lab: Path, visitors: str | None) -> Iterator[None]:
     if visitors is None:
         yield
         return
-    try:
-        from novum.site import embedded
-    except ModuleNotFoundError as error:
-        raise lacking(error) from None
-    with embedded.visited(lab) as address:
+    with site_room("embedded").visited(lab) as address:
         click.echo(f"simulated people visit {address}; look: novum site {lab}")
         yield
 

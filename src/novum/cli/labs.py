@@ -10,8 +10,8 @@ from novum.cli.arguments import (
     JSON,
     LAB,
     POSITIVE,
-    lacking,
     print_json,
+    site_room,
 )
 from novum.errors import UsageError
 
@@ -110,10 +110,10 @@ def _of_site(lab: Path) -> "Iterable[Finding]":
     from novum.audit import Finding, Level
 
     try:
-        from novum.site.soundness import findings
-    except ModuleNotFoundError as error:
-        return [Finding(Level.PROBLEM, "site", str(lacking(error)))]
-    return findings(lab)
+        found: Iterable[Finding] = site_room("soundness").findings(lab)
+    except UsageError as error:
+        return [Finding(Level.PROBLEM, "site", str(error))]
+    return found
 
 
 def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, lacking, show_facts
+from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, show_facts, site_room
 from novum.errors import UsageError
+from novum.terminal import counted
 
 
 @click.command()
@@ -25,15 +26,30 @@ from novum.errors import UsageError
 @VISITORS
 def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
     """Serve the site of a copy LAB: its page to visitors, its variants to experiments."""
-    try:
-        from novum.site import embedded, serving
-    except ModuleNotFoundError as error:
-        raise lacking(error) from None
+    embedded = site_room("embedded")
     if visitors is None:
         embedded.require_real(lab)
-        serving.serve(lab, host, port, click.echo)
+        site_room("serving").serve(lab, host, port, click.echo)
     else:
         embedded.serve(lab, host, port, click.echo)
+
+
+@click.command()
+@LAB
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--secret", is_flag=True, help="Print what messages to /hook are signed with.")
+def visits(lab: Path, file: Path | None, secret: bool) -> None:
+    """Record in the LAB's site what another platform saw: the events of a CSV FILE.
+
+    Columns: kind (exposure, conversion, signal), visitor, and arm, experiment, time, signal, value.
+    """
+    outside = site_room("outside")
+    if secret:
+        click.echo(outside.hook_secret(outside.site_key(lab)))
+    elif file is not None:
+        click.echo(f"{counted(outside.take_file(lab, file), 'event')} recorded; twice counts once")
+    else:
+        raise UsageError("name a file of events: novum visits LAB FILE.csv")
 
 
 @click.command()
@@ -41,8 +57,7 @@ def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
 @JSON
 def site(lab: Path, as_json: bool) -> None:
     """Show what the site of a copy LAB shows to whom, and what waits for your word."""
-    from novum.site import overview
-
+    overview = site_room("overview")
     show_facts(overview.facts(lab), as_json, overview.told)
 
 
@@ -50,15 +65,13 @@ def site(lab: Path, as_json: bool) -> None:
 @click.argument("lab_and_experiment", metavar="[LAB] [EXPERIMENT]", nargs=-1)
 def approve(lab_and_experiment: tuple[str, ...]) -> None:
     """Let a variant that waits be shown: by its number in `novum site`, if several do."""
-    from novum.site import approving
-
     *words, last = lab_and_experiment or (".",)
     number = int(last) if last.isdigit() and not Path(last).is_dir() else None
     lab = words if number is not None else lab_and_experiment
     if len(lab) > 1:
         raise UsageError("say which experiment by its number: novum approve [LAB] [EXPERIMENT]")
     directory = Path(*lab)
-    click.echo(approving.approve(directory, number, getpass.getuser()))
+    click.echo(site_room("approving").approve(directory, number, getpass.getuser()))
     click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {directory}")
 
 
@@ -67,9 +80,7 @@ def approve(lab_and_experiment: tuple[str, ...]) -> None:
 @click.option("-m", "--message", default="by hand", show_default=True, help="Why.")
 def rollback(lab: Path, message: str) -> None:
     """Take away what is tried on the site now; if nothing is, the page that was kept last."""
-    from novum.site import approving
-
-    click.echo(approving.roll_back(lab, message, getpass.getuser()))
+    click.echo(site_room("approving").roll_back(lab, message, getpass.getuser()))
 
 
 @click.command()

@@ -95,7 +95,7 @@ def choose(
     experiment = plan.experiment
     held = among(key, visitor, "holdout", traffic.holdout)
     if experiment is not None and experiment.claim:
-        if born < int(experiment.opened):
+        if born < experiment.opened:
             experiment = None
         elif held:
             return Choice(experiment.id, Arm.HOLDOUT, experiment.control or plan.first)

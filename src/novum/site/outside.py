@@ -80,7 +80,7 @@ class Outside:
             if not isinstance(told, list):
                 raise UsageError("send a list of events")
             events = read_events(self._host.store, self._host.key, told)
-        except (UsageError, ValueError) as error:
+        except (UsageError, ValueError, RecursionError) as error:
             return refused(400, str(error))
         await self._host.writer.write(events)
         return JSONResponse({"taken": len(told)})

@@ -5,6 +5,7 @@ What is looked at (headers) is looked at and forgotten; nothing of it is stored.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 BOT = "bot"
 PREFETCH = "prefetch"
@@ -24,16 +25,20 @@ PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 
 def is_prefetch(headers: Mapping[str, str]) -> bool:
     """Whether a browser asks ahead of time for what its person may never see."""
-    asked = (headers.get(name, "") for name in PURPOSES)
+    asked = [headers[name] for name in PURPOSES if name in headers]
     return any("prefetch" in purpose or "preview" in purpose for purpose in asked)
 
 
 def is_bot(headers: Mapping[str, str]) -> bool:
     """Whether the client says that it is a program, or says nothing of itself."""
-    agent = headers.get("user-agent", "")
-    return not agent or ROBOTS.search(agent) is not None
+    return _is_robot(headers.get("user-agent", ""))
 
 
 def objects(headers: Mapping[str, str]) -> bool:
     """Whether the person asks not to be tracked: Do Not Track, Global Privacy Control."""
     return headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
+
+
+@lru_cache(1000)
+def _is_robot(agent: str) -> bool:
+    return not agent or ROBOTS.search(agent) is not None

@@ -119,7 +119,7 @@ async def _targeting_key(request: Request) -> str:
     body = await body_of(request, LARGEST)
     try:
         asked = json.loads(body or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _BadQuestionError("PARSE_ERROR", "this is no JSON") from None
     context = asked.get("context", {}) if isinstance(asked, dict) else None
     if not isinstance(context, dict):

@@ -16,10 +16,10 @@ An event is answered when it is on the disk.
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -81,10 +81,11 @@ class Pages:
 
     async def page(self, request: Request) -> Response:
         """The page: in the visitor's arm, or the incumbent for those who do not count."""
-        host, headers = self._host, request.headers
+        host, headers = self._host, dict(request.headers)
         if people.is_prefetch(headers):
             return self._not_now()
-        reason = self._left_out(request)
+        cookies = cookie_parser(headers.get("cookie", ""))
+        reason = self._left_out(headers, cookies)
         if reason is not None:
             host.leave_out(reason)
             shown = request.query_params.get("show") if reason == people.OWN else None
@@ -93,7 +94,7 @@ class Pages:
             except SiteError as error:
                 return refused(404, str(error))
             return Response(page.plain, headers=PRIVATE, media_type=HTML)
-        cookie = read_cookie(host.key, request.cookies.get(VISITOR, ""))
+        cookie = read_cookie(host.key, cookies.get(VISITOR, ""))
         guest = host.chooser.guest(cookie)
         page = host.page(guest.choice.variant)
         response = Response(page.told(guest.token), headers=PRIVATE, media_type=HTML)
@@ -138,12 +139,12 @@ class Pages:
         facts = {"ok": True, "incumbent": plan.incumbent, "experiment": experiment}
         return JSONResponse(facts, headers=PRIVATE)
 
-    def _left_out(self, request: Request) -> str | None:
-        own = request.cookies.get(OWN)
+    def _left_out(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> str | None:
+        own = cookies.get(OWN)
         if own is not None and hmac.compare_digest(own.encode(), self._host.own.encode()):
             return people.OWN
-        reason = self._host.left_out(request.headers)
-        if reason is None and self._host.config.privacy.consent and CONSENT not in request.cookies:
+        reason = self._host.left_out(headers)
+        if reason is None and self._host.config.privacy.consent and CONSENT not in cookies:
             return people.CONSENT
         return reason
 
@@ -154,8 +155,9 @@ class Pages:
 
 
 def _set(request: Request, response: Response, name: str, value: str) -> None:
-    secure = request.url.scheme == "https"
-    response.set_cookie(name, value, max_age=AGE, httponly=True, samesite="lax", secure=secure)
+    secure = "; Secure" if request.scope["scheme"] == "https" else ""
+    cookie = f"{name}={value}; Max-Age={AGE}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    response.headers.append("set-cookie", cookie)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -54,8 +54,7 @@ class Store(Visits):
 
     def version(self) -> int:
         """A number that is another one after anybody else has written into the file."""
-        with self._file.reading() as db:
-            return int(db.execute("PRAGMA data_version").fetchone()[0])
+        return self._file.version()
 
     # ----- time
 
