@@ -93,8 +93,9 @@ def test_a_rollback_takes_the_kept_page_away_when_nothing_is_tried(lab, store):
         experiment = tried(store, headline)
         store.set_state(experiment.id, State.DONE, "counted", "campaign")
         store.promote(experiment.candidate, "campaign")
+    claim = store.open_experiment(store.incumbent(), first, claim=True)
     assert "shown again: One" in approving.roll_back(lab, "off brand", "Ines")
-    assert store.experiment(2).state is State.ROLLED_BACK
+    assert store.experiment(2).state is store.experiment(claim.id).state is State.ROLLED_BACK
     assert "shown again: Invoicing" in approving.roll_back(lab, "off brand", "Ines")
     assert store.incumbent() == first
     with pytest.raises(UsageError, match="nothing to roll back"):

@@ -38,7 +38,8 @@ def roll_back(lab: Path, reason: str, who: str) -> str:
     """
     read_site(lab)  # says so if it is no lab with a site
     with closing(store_of(lab)) as store:
-        tried = [one for one in store.experiments() if one.state in OPEN]
+        page = store.incumbent()
+        tried = [one for one in store.experiments() if one.state in OPEN and one.candidate != page]
         for one in tried:
             store.set_state(one.id, State.ROLLED_BACK, reason, who)
         if tried:
@@ -46,7 +47,7 @@ def roll_back(lab: Path, reason: str, who: str) -> str:
             return f"experiment {numbers} is shown to nobody from the next page view on"
         before = _before(store)
         for one in store.experiments():
-            if one.candidate == store.incumbent() and one.state is not State.ROLLED_BACK:
+            if one.candidate == page and one.state is not State.ROLLED_BACK:
                 store.set_state(one.id, State.ROLLED_BACK, reason, who)
         store.promote(before, who)
         headline = store.variant(before).headline
