@@ -52,9 +52,7 @@ def report(bed, tmp_path):
     store = store_of(bed.path)
     store.record([LeftOut("bot", 1.0)] * 1200)
     store.close()
-    ideas = [
-        Proposal(f"{n}", (Edit("train.py", None, f"x = {n}\n"),), key=f"{n}") for n in (1, 2, 3)
-    ]
+    ideas = [bed.idea(n) for n in (1, 2, 3)]
     bed.run(ideas, measure)
     write_report(bed.ledger, bed.campaign(), tmp_path)
     return tmp_path, (tmp_path / "report.md").read_text()
