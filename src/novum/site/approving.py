@@ -5,6 +5,7 @@ from pathlib import Path
 
 from novum.errors import UsageError
 from novum.site.config import read_site
+from novum.site.overview import change
 from novum.site.records import Experiment, State
 from novum.site.store import Store, store_of
 
@@ -26,8 +27,8 @@ def approve(lab: Path, number: int | None, who: str) -> str:
                 f"experiment {experiment.id} of the site is {experiment.state}: it needs no word"
             )
         store.set_state(experiment.id, State.RUNNING, f"approved by {who}", who)
-        headline = store.variant(experiment.candidate).headline
-    return f"experiment {experiment.id} is shown from the next page view on: {headline}"
+        what = change(store, experiment)
+    return f"experiment {experiment.id} is shown from the next page view on; {what}"
 
 
 def roll_back(lab: Path, reason: str, who: str) -> str:
