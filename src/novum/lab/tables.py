@@ -9,7 +9,7 @@ Noise = Literal["gaussian", "rate", "none"]
 
 
 class Table(BaseModel):
-    """A table of `lab.toml`: no unknown keys, and nothing changes it."""
+    """A table of `lab.toml`, or of another file of a lab: no unknown keys, nothing changes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
