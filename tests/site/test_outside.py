@@ -65,6 +65,10 @@ def test_a_signed_message_is_taken_once_and_any_other_not(lab):
             (b"{}", "a list"),
             (b"[3]", "event 1: an event is an object"),
             (json.dumps([*EVENTS, {"kind": "x"}]).encode(), "event 5"),
+            (b"[" * 100_000, "recursion"),
+            (b'[{"\\ud800": 1}]', "event 1"),
+            (b'[{"kind":"conversion","visitor":"a","experiment":1%030d}]' % 0, "`experiment`"),
+            (b"[1" + b"0" * 5000 + b"]", "digits"),
         ):
             answer = send(bad, signature(secret, bad))
             assert (answer.status_code, told in answer.text) == (400, True), answer.text

@@ -150,7 +150,7 @@ def test_who_does_not_count_sees_the_incumbent_and_is_said(
         assert not shown(person, store)
         assert person.token is None
         assert not person.cookies
-        assert person.ask("GET", "/go").status_code == 303
+        assert person.ask("GET", "/go").status_code == 302
     served.person().land()
     person = served.person()
     person.land()
@@ -192,7 +192,7 @@ def test_forged_and_foreign_tokens_count_nothing(served, store, experiment):
         for path in ("/seen", "/did", "/signal"):
             answer = person.ask("POST", path, params={"t": token, "kind": "bounce", "value": 1})
             assert answer.status_code == 403
-        assert person.ask("GET", "/go", params={"t": token}).status_code == 303
+        assert person.ask("GET", "/go", params={"t": token}).status_code == 302
     key = site_key(served.lab)
     assert (
         person.ask(
@@ -301,14 +301,22 @@ def test_consent_comes_first_where_it_is_asked_for(tmp_path):
         assert person.token is not None
 
 
-def test_a_damaged_store_is_said_and_nothing_is_answered_as_written(tmp_path):
+def test_a_damaged_store_counts_nothing_and_keeps_nobody_from_the_page(tmp_path):
     lab = new_lab(tmp_path / "lab")
     with serving(lab) as served:
         person = served.person()
         person.land()
         with sqlite3.connect(lab / ".novum" / "cache" / "site.db") as db:
             db.execute("DROP TABLE exposure")
+            db.execute("DROP TABLE conversion")
+            db.execute("DROP TABLE promotion")
         db.close()
         answer = person.ask("POST", "/seen", params={"t": person.token})
-        assert answer.status_code == 503
-        assert "site.db" in answer.text
+        assert (answer.status_code, "site.db" in answer.text) == (503, True)
+        assert person.convert().status_code == 302  # not 303, which says that it is written
+        assert person.land().status_code == 200
+
+
+def test_a_site_says_to_which_share_it_shows(served, store):
+    said = [entry.detail for entry in store.audit() if entry.what == "served"]
+    assert said == [{"share": 1.0, "holdout": 0.0}]

@@ -1,7 +1,9 @@
 """What a visitor is shown, and why."""
 
+import contextlib
 from dataclasses import dataclass
 
+from novum.errors import SiteError
 from novum.site.assignment import among, assign
 from novum.site.config import Site, Traffic
 from novum.site.records import NOWHERE, Arm, Experiment
@@ -46,7 +48,7 @@ def plan_of(store: Store) -> Plan:
 
 
 class Chooser:
-    """Chooses for the visitors of a site. What is changed in its store counts at once.
+    """Chooses for the visitors of a site. What others change in its store counts at once.
 
     Raises:
         SiteError: if the site shows nothing yet.
@@ -59,9 +61,10 @@ class Chooser:
 
     def plan(self) -> Plan:
         """What is shown now."""
-        version = self._store.version()
-        if version != self._version:
-            self._plan, self._version = plan_of(self._store), version
+        with contextlib.suppress(SiteError):  # a page goes on as it was, whatever befalls the file
+            version = self._store.version()
+            if version != self._version:
+                self._plan, self._version = plan_of(self._store), version
         return self._plan
 
     def guest(self, cookie: Cookie | None) -> Guest:

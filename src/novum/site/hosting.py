@@ -38,6 +38,8 @@ class Host:
             self.store = opened.enter_context(contextlib.closing(store_of(lab)))
             self._writing = opened.enter_context(contextlib.closing(store_of(lab)))
             self.store.begin(self.store.put_variant(first), "serve")
+            shares = {"share": self.config.traffic.share, "holdout": self.config.traffic.holdout}
+            self.store.note("serve", "served", shares)
             self.chooser = Chooser(self.store, self.key, self.config)
             self._opened = opened.pop_all()
         self.writer = Writer(self._writing)
@@ -83,7 +85,8 @@ class Host:
 
     def leave_out(self, reason: str) -> None:
         """Count a visit among those that do not count."""
-        self.writer.begin([LeftOut(reason, self.now())])
+        written = self.writer.begin([LeftOut(reason, self.now())])
+        written.add_done_callback(lambda done: done.exception())  # nobody waits for it
 
     def told_by(self, text: str) -> Token | None:
         """Who tells by a token, if it is one of ours and not too old."""

@@ -45,7 +45,7 @@ class Told(Table):
     kind: Literal["exposure", "conversion", "signal"]
     visitor: Annotated[str, Field(min_length=1, max_length=1000)]
     arm: Literal["candidate", "control"] | None = None
-    experiment: int | None = None
+    experiment: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     time: datetime | None = None
     signal: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = None
     value: Annotated[float, Field(allow_inf_nan=False)] | None = None

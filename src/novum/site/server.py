@@ -1,7 +1,7 @@
 """The site's server: the page, and what is told of it. `app` is an ASGI application.
 
     GET  /                     the page, in the visitor's arm
-    GET  /go?t=TOKEN           the call to action: a conversion; then on to the goal
+    GET  /go?t=TOKEN           the call to action: a conversion (303), then on to the goal
     POST /seen?t=TOKEN         the page was seen (GET: by a picture, without JavaScript)
     POST /did?t=TOKEN&value=V  a conversion, worth V if that is said
     POST /signal?t=TOKEN&kind=K&value=V
@@ -103,13 +103,16 @@ class Pages:
         return response
 
     async def go(self, request: Request) -> Response:
-        """The call to action; whoever follows it gets on, counted or not."""
+        """The call to action: 303 says that it is counted, 302 that it is not; all get on."""
         if people.is_prefetch(request.headers):
             return self._not_now()
         token = self._host.told_by(request.query_params.get("t", ""))
+        status = 302
         if token is not None:
-            await self._host.writer.write([token.conversion(self._host.now())])
-        return RedirectResponse(self._host.config.page.goal, 303, headers=PRIVATE)
+            with contextlib.suppress(NovumError):  # ours to mend, not the visitor's to suffer
+                await self._host.writer.write([token.conversion(self._host.now())])
+                status = 303
+        return RedirectResponse(self._host.config.page.goal, status, headers=PRIVATE)
 
     async def consent(self, request: Request) -> Response:
         """From now on this visitor may be counted."""

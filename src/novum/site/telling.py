@@ -10,6 +10,7 @@ from novum.site.hosting import Host
 from novum.site.page import PIXEL
 from novum.site.records import Event, Signal
 from novum.site.tokens import Token
+from novum.terminal import storable
 
 KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 ANYWHERE = {"access-control-allow-origin": "*", "cache-control": "no-store"}
@@ -64,7 +65,7 @@ class Telling:
 
 def refused(status: int, why: str) -> Response:
     """A refusal in a sentence."""
-    return PlainTextResponse(f"{why}\n", status, headers=ANYWHERE)
+    return PlainTextResponse(f"{storable(why)}\n", status, headers=ANYWHERE)
 
 
 def _number(text: str) -> float | None:
