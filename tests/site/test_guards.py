@@ -1,4 +1,4 @@
-"""A harmful candidate is stopped early, and one that does no harm seldom, however often one looks."""
+"""A harmful candidate is stopped early, a harmless one seldom, however often somebody looks."""
 
 import math
 

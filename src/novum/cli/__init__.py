@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules
+from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules, site
 from novum.errors import NovumError
 
 
@@ -78,6 +78,7 @@ for command in (
     looking.report,
     molecules.score,
     assay.assay,
+    site.power,
     exchange.audit,
     exchange.import_,
     exchange.export,

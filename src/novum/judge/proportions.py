@@ -1,8 +1,9 @@
 """Two rates from concurrent arms: evidence that stays valid however often somebody looks.
 
-Every visitor is shown the candidate or the control by a coin, even if nothing else is said, whose
-probability is known beforehand; it may change over time, with the visitors seen so far. Against a null hypothesis
-"the candidate's rate is at most slope x the control's + offset", an alternative (two rates) bets
+Every visitor is shown the candidate or the control by a coin, an even one if nothing else is said,
+whose probability is known beforehand; it may change with what was seen, visitor by visitor. Against
+a null hypothesis "the candidate's rate is at most slope x the control's + offset", an alternative
+(two rates) bets
 
     probability of the conversion under the alternative / under the null's nearest point
 
@@ -126,7 +127,8 @@ class Bettor:
     def against(self, line: Line, toward: int, share: float = 0.5) -> Process:
         """The evidence against the null on and below the line (`toward` 1), or on and above (-1).
 
-        `share` is the part of the visitors that is shown the candidate; it lies between 0 and 1. An alternative for which there is no room is left out, and the others share its weight.
+        `share`, the part of the visitors that is shown the candidate, lies between 0 and 1.
+        An alternative for which there is no room is left out, and the others share its weight.
         """
         found: list[Bet | None] = []
         for base, base_weight in self.bases:
