@@ -6,7 +6,7 @@ expected), brought to sum 1; k says how many visitors the weights are worth. Whi
 still, that is a Dirichlet mixture over all other splits, and the evidence (its probability of the
 visitors over the null's) depends on the counts alone. Where the weights change, the urn goes on.
 The evidence is a nonnegative martingale with expectation 1, whatever k is; so it ever reaches
-1 / error with probability `error` at most (J. Ville). Source: M. Lindon and A. Malek, "Anytime-valid
+1 / error with probability `error` at most (J. Ville). Source: M. Lindon, A. Malek, "Anytime-valid
 inference for multinomial count data", NeurIPS 2022.
 """
 
