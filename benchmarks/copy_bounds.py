@@ -16,7 +16,7 @@ def least_visitors(tests: Bars, rates: tuple[float, float], keeps: float) -> flo
     """The least mean of visitors for any test with these errors that keeps this pair so often.
 
     The errors are the judge's: of pairs at the floor at most ERROR are kept, of those that earn
-    what they must at most GIVE_UP are not. For a pair that is no better, A. Wald's bound (Ann. Math.
+    what they must at most GIVE_UP are not. For pairs that are no better, A. Wald's (Ann. Math.
     Statist. 16, 1945): whoever discards it so often has told it from those that earn enough; and
     for one that earns enough: whoever keeps it has told it from those of the floor. For all, and
     alone for the pairs between, W. Hoeffding's (Ann. Math. Statist. 31, 1960, theorem 1): a coin

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novum.judge.rate import GIVE_UP, Bars, bars
-from rates import ERROR, Vectorised, log_sum
+from rates import ERROR, Counts, Vectorised, log_sum
 
 Array = NDArray[np.float64]
 VISITORS = 1_000_000
@@ -68,7 +68,8 @@ class Bets:
     def row_of(self, believed: Array) -> NDArray[np.int64]:
         """The row of the nearest rate."""
         rows = np.rint(np.log(np.maximum(believed, 1e-9) / self.bases[0]) / math.log(GRID))
-        return np.clip(rows, 0, len(self.bases) - 1).astype(np.int64)
+        found: Counts = np.clip(rows, 0, len(self.bases) - 1).astype(np.int64)
+        return found
 
     def evidence(self, rows: NDArray[np.int64], counts: Array) -> list[Array]:
         """The logarithms of both kinds of evidence."""

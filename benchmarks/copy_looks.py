@@ -45,7 +45,8 @@ def thompson(counts: Counts) -> NDArray[np.int64]:
     rates = converted / shown
     errors = np.sqrt((rates * (1 - rates) / shown).sum(axis=1))
     chance = ndtr((rates[:, 0] - rates[:, 1]) / errors)
-    return np.clip(np.rint(chance * 10).astype(np.int64) - 1, 0, len(COINS) - 1)
+    found: Counts = np.clip(np.rint(chance * 10).astype(np.int64) - 1, 0, len(COINS) - 1)
+    return found
 
 
 def false_keeps(

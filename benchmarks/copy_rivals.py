@@ -38,7 +38,8 @@ class Ends:
 
 def looks_of(rng: np.random.Generator, pairs: Pairs, visitors: Array) -> Counts:
     """Counts at growing numbers of visitors: pairs x looks x (n, k, control n, control k)."""
-    steps = np.diff(np.rint(visitors).astype(np.int64), axis=1, prepend=0)
+    whole: Counts = np.rint(visitors).astype(np.int64)
+    steps = np.asarray(np.diff(whole, axis=1, prepend=0), dtype=np.int64)
     shown = rng.binomial(steps, 0.5)
     others = steps - shown
     kinds = (
@@ -110,7 +111,8 @@ def _spend(times: list[float], error: float, drift: float, leave: list[float]) -
     spent = [2 * (1 - normal.cdf(normal.inv_cdf(1 - error / 2) / math.sqrt(t))) for t in times]
     grid = np.linspace(-9.0, 9.0, STEPS)  # of the walk, whose variance is t
     step = grid[1] - grid[0]
-    bounds, before, gone = [], 0.0, None
+    bounds: list[float] = []
+    before, gone = 0.0, None
     for t, total, out in zip(times, spent, leave, strict=True):
         if gone is None:
             density = np.exp(-((grid - drift * t) ** 2) / (2 * t)) / math.sqrt(2 * math.pi * t)
