@@ -1,0 +1,1 @@
+"""The site: visitors, arms, events, and what is known of them."""
