@@ -49,13 +49,14 @@ class Wire:
         self, method: str, target: str, headers: Iterable[tuple[str, str]] = ()
     ) -> Answer:
         """Send a request without a body. Raises UnreachableError if no whole answer comes."""
-        sent = [("Host", f"{self._host}:{self._port}"), *headers, ("Content-Length", "0")]
+        sent = [("Host", f"{self._host}:{self._port}"), *headers]
+        sent += [("Content-Length", "0")] if method == "POST" else []
         request = h11.Request(method=method, target=target, headers=sent)
         async with self._places:
             try:
                 async with asyncio.timeout(TIMEOUT):
                     return await self._exchange(request)
-            except (OSError, h11.ProtocolError, TimeoutError) as error:
+            except (OSError, h11.RemoteProtocolError, TimeoutError) as error:
                 raise UnreachableError(str(error)) from error
 
     def close(self) -> None:
