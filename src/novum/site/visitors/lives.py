@@ -12,7 +12,6 @@ from novum.site.visitors.people import Kind, Visitor
 from novum.site.visitors.wire import Answer, UnreachableError, Wire
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds of real time before an event is sent again
-UNCOUNTED = 302  # by it the call to action leads on those who are not counted
 REFUSED, TOO_MANY, FAULT = 400, 429, 500  # statuses; after the last two an event is sent again
 
 
@@ -147,7 +146,7 @@ class Life:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         happened["unanswered"] -= 1
-        taken = answer.status < REFUSED and answer.status != UNCOUNTED
+        taken = answer.status < REFUSED
         happened["refused"] += not taken
         return taken
 
