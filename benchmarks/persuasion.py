@@ -43,6 +43,7 @@ CEILINGS = {
     "all": "about 80 %",
     "p < 0.05": "about 97 %",
 }  # of recorded winners: ../shared/FACTS.md
+TYPICAL = 0.27  # standard deviation of a headline's relative effect: ../shared/FACTS.md
 HALF = 0.5  # added to clicks and to what was not clicked
 
 
@@ -145,7 +146,7 @@ def unexplained(arms: Arms, coefficients: Array) -> float:
 
 def estimate(arms: Arms, ridge: float) -> tuple[Array, float]:
     """Coefficients, and the spread that they leave unexplained; each needs the other."""
-    spread = 0.25
+    spread = TYPICAL
     for _ in range(4):
         coefficients = fit(arms, ridge, spread)
         spread = unexplained(arms, coefficients)
@@ -153,16 +154,16 @@ def estimate(arms: Arms, ridge: float) -> tuple[Array, float]:
 
 
 def chosen_ridge(arms: Arms) -> float:
-    """That which predicts the log-odds of weeks left out best."""
+    """That which predicts the log-odds of weeks left out best; all are weighed alike."""
     return min(RIDGES, key=lambda ridge: _loss(arms, ridge))
 
 
 def _loss(arms: Arms, ridge: float) -> float:
     loss = 0.0
     for fold in np.unique(arms.fold):
-        coefficients, spread = estimate(arms.where(arms.fold != fold), ridge)
+        coefficients, _ = estimate(arms.where(arms.fold != fold), ridge)
         left = arms.where(arms.fold == fold)
-        weight = 1 / (left.variance + spread**2)
+        weight = 1 / (left.variance + TYPICAL**2)
         rest = centred(left.log_odds - left.features @ coefficients, weight, left.group)
         loss += float((weight * rest**2).sum())
     return loss

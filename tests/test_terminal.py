@@ -33,6 +33,7 @@ def test_a_curve_is_one_line_of_the_width_that_is_left():
 
 def test_text_from_outside_moves_no_cursor():
     assert harmless("a\x1b[2Jb\x07\r\nc") == "ab\nc"
+    assert harmless("safe \u202etxet\u202c") == "safe txet", "letters stand as a program reads them"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from novum.errors import PatchError
-from novum.patch import edits_between
+from novum.patch import edits_between, named
 from novum.records import Edit
 
 LARGEST = 1_000_000  # characters of a diff
@@ -91,10 +91,10 @@ def _require_plain(patch: str, strip: int, editable: Collection[str]) -> None:
     for record in counts:
         added, _, path = record.split("\t")
         if added == "-":
-            raise PatchError(f"{path} is changed as a binary file; only text can be edited")
+            raise PatchError(f"{named(path)} is changed as a binary file; only text can be edited")
         if path not in editable:
             allowed = ", ".join(sorted(editable))
-            raise PatchError(f"{path or 'a file'} may not be edited; editable: {allowed}")
+            raise PatchError(f"{named(path) or 'a file'} may not be edited; editable: {allowed}")
     for found in SUMMARY.finditer(summary):
         what, which = found.groups()
         if what != "create" or not PLAIN_FILE.match(which):

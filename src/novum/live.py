@@ -97,7 +97,7 @@ def verdict_line(experiment: Experiment, standing: Standing) -> Text:
     assert verdict is not None
     values = verdict.evidence.values
     score = figure(average(values)) if values else "-" * 7
-    reason = harmless(verdict.reason).splitlines()[0] if verdict.reason else ""
+    reason = harmless(verdict.reason).partition("\n")[0]
     return Text.assemble(
         f"{experiment.number:4d} ",
         (f"{verdict.outcome:8}", COLOURS[verdict.outcome]),

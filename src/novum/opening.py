@@ -22,7 +22,7 @@ from novum.repo import Repo, branch_ref, experiments_ref
 from novum.researchers import researcher_named
 from novum.sandbox import search_path
 from novum.standing import Standing
-from novum.worktree import Worktree
+from novum.worktree import LINK, Worktree
 
 OUTSIDE = "outside"  # the researcher that waits for the proposals of others
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
@@ -89,6 +89,11 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False) -> list[str]:
         f"{path} belongs to the lab, but is not tracked by git; run: git add {path}"
         for path in (LAB_FILE, *lab.files.editable, *lab.files.frozen)
         if path not in tracked
+    ]
+    found += [
+        f"{path} is a symbolic link, which a proposal could point anywhere; make it a file"
+        for path in lab.files.editable
+        if path in tracked and tracked[path].mode == LINK
     ]
     commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout)
     words = {word for command in (*commands, lab.trial.prepare) for word in command or ()}

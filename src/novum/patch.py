@@ -11,6 +11,7 @@ from novum.records import Edit
 Files = Mapping[str, str]
 
 
+LONGEST_NAME = 120  # characters of a path that are shown
 CONTEXT_LINES = 40  # at most so many around a change, to find a place that is unique
 
 
@@ -39,7 +40,7 @@ def apply_edits(files: Files, edits: Sequence[Edit], editable: Collection[str]) 
     for edit in edits:
         if edit.path not in editable:
             allowed = ", ".join(sorted(editable))
-            raise PatchError(f"{edit.path} may not be edited; editable: {allowed}")
+            raise PatchError(f"{named(edit.path)} may not be edited; editable: {allowed}")
         if not _is_text(edit.replace):
             raise PatchError(f"{edit.path}: the new text cannot be written as UTF-8")
         before = changed.get(edit.path, files.get(edit.path))
@@ -48,6 +49,12 @@ def apply_edits(files: Files, edits: Sequence[Edit], editable: Collection[str]) 
     if not changed:
         raise PatchError("the change leaves every file as it was")
     return {**files, **changed}
+
+
+def named(path: str) -> str:
+    """A path as somebody wrote it, cut; letters that only look like others are spelt out."""
+    shown = path if path.isascii() and path.isprintable() else ascii(path)
+    return shown if len(shown) <= LONGEST_NAME else shown[:LONGEST_NAME] + "…"
 
 
 def _is_text(text: str) -> bool:

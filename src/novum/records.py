@@ -12,6 +12,14 @@ NOT_YET = "no answer yet: "  # begins the detail of a trial whose score comes la
 POINT = "point"  # a kind of proposal: all values of a parameter space, which its key names
 
 
+LARGEST = 1e60  # of a number that is measured: greater ones could not be squared and added up
+
+
+def is_number(value: float) -> bool:
+    """Whether a measured value can be computed with: finite, and not larger than `LARGEST`."""
+    return abs(value) <= LARGEST
+
+
 def kind_in_words(kind: str) -> str:
     """A kind that somebody wrote; that of a point is a promise that words cannot give."""
     return "" if kind == POINT else kind

@@ -19,6 +19,8 @@ from novum.errors import RepoError, UsageError
 LOCK_CHECKS, LOCK_PAUSE = 20, 0.1  # seconds between looks at a lock that may be stale
 HASH = re.compile(r"[0-9a-f]{6,40}")
 BRANCH_PREFIX = "refs/heads/autoresearch/"
+# Programs that a repository may name, and that git would run for us.
+_QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ class Repo:
     def tidy(self) -> None:
         """Pack refs and loose objects, so that a long campaign stays fast and small.
 
-        Nothing is pruned. A failure is harmless, and is left for the next time.
+        Nothing is pruned, and no program of the repository's own runs. A failure is harmless, and
+        is left for the next time.
         """
         for arguments in (
             ["pack-refs", "--all"],
@@ -308,7 +311,10 @@ class Repo:
         ):
             with suppress(OSError):
                 subprocess.run(
-                    ["git", *arguments], cwd=self.directory, capture_output=True, check=False
+                    ["git", *_QUIET, *arguments],
+                    cwd=self.directory,
+                    capture_output=True,
+                    check=False,
                 )
 
     def _commit(self, commit: str) -> pygit2.Commit:

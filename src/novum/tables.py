@@ -5,16 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from novum.errors import UsageError
-
-
-class Table(BaseModel):
-    """A table whose unknown keys are errors. Subclasses are what `checked` reads into."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+from novum.errors import LabError, UsageError
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -31,6 +24,19 @@ def checked(model: type[T], table: Mapping[str, Any]) -> T:
         return model.model_validate(given)
     except ValidationError as error:
         raise UsageError(_first_error(model, error)) from None
+
+
+def read_table(model: type[T], path: Path) -> T:
+    """A whole TOML file of a lab, as an object of `model`.
+
+    Raises:
+        UsageError: if it cannot be read, or a key is not sound; both name the file.
+    """
+    table = read_toml(path)
+    try:
+        return checked(model, table)
+    except UsageError as error:
+        raise LabError(f"{path.name}: {error}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

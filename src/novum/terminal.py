@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from novum.records import Usage
 
 BARS = "▁▂▃▄▅▆▇█"
-# Control characters could move the cursor, recolour the screen, or hide what is there.
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Control characters could move the cursor, recolour the screen, or hide what is there; marks of
+# direction could show the letters of a line in another order than a program reads them.
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def harmless(text: str) -> str:

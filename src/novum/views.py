@@ -340,7 +340,7 @@ def show_view(facts: Facts, log: bytes, *, log_lines: int) -> RenderableType:
     if facts["expected"] is not None:
         parts.append(Text(f"expected: {facts['expected']:+g}"))
     where = f"{facts['commit'][:10]} on {facts['parent'][:10]}" if facts["commit"] else "none"
-    parts.append(Text(f"by {facts['researcher']}, commit {where}"))
+    parts.append(Text(f"by {harmless(facts['researcher'])}, commit {where}"))
     if facts["spent"]["requests"]:
         parts.append(Text(f"asking for it cost {cost(Usage(**facts['spent']))}"))
     if facts["diff"]:
@@ -375,7 +375,7 @@ def _evidence_words(evidence: Mapping[str, Any]) -> str:
 
 def _trials_table(trials: Sequence[Facts]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("seed", "state", "score", "training", "total", "memory", "curve"):
+    for name in ("seed", "state", "score", "startup", "training", "total", "memory", "curve"):
         table.add_column(name)
     for trial in trials:
         seconds = trial["seconds"]
@@ -384,7 +384,8 @@ def _trials_table(trials: Sequence[Facts]) -> Table:
         table.add_row(
             str(trial["seed"]),
             Text(trial["state"], style="default" if trial["state"] in UNALARMING else "red"),
-            f"{metric:.6g}" if metric is not None else trial["detail"],
+            Text(f"{metric:.6g}" if metric is not None else trial["detail"]),
+            f"{seconds['startup']:.1f} s",
             f"{seconds['budget']:.1f} s",
             duration(total),
             f"{trial['peak_memory_mb']:.0f} MB",

@@ -94,6 +94,7 @@ def test_an_arm_that_was_not_to_be_shown_is_a_mismatch_at_once():
         ((0, 0), (1, 1)),
         ((1, -1), (1, 1)),
         ((1, 1), (1, -1)),
+        ((1, 1e-9), (1, 1)),
         ((1, math.nan), (1, 1)),
     ],
     ids=str,

@@ -151,7 +151,7 @@ def test_approval_and_rollback_take_effect_on_the_next_page_view(tmp_path):
         assert "novum approve" in novum("run", lab, "--experiments", 1, status=1)
         assert "to approve: novum approve" in novum("site", lab)
         assert set(seen(address)) == {START}
-        assert f"from the next page view on: {FIRST}" in novum("approve", lab)
+        assert f"from the next page view on; headline: {FIRST}" in novum("approve", lab)
         shown = seen(address)
         assert set(shown) == {START, FIRST}
         assert look(address, shown[FIRST])[0] == FIRST, "who saw it sees it again"

@@ -143,6 +143,7 @@ def test_the_cache_answers_a_molecule_that_comes_again_in_another_spelling(measu
     cache = tmp_path / "oracles.db"
     first = measured(with_lead("NC(=O)c1cccc2[nH]c(-c3ccncc3)nc12"), cache=cache)
     again = measured(with_lead("c1cc(ccn1)-c1nc2c(cccc2[nH]1)C(N)=O"), cache=cache)
+    assert (first.pop("docking_seconds"), again.pop("docking_seconds")) == (2.5, 0), "spent once"
     assert first == again
     assert len(Scripted.asked) == 1
     measured(with_lead(GOOD), cache=cache, seed=8)

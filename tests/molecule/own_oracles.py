@@ -63,14 +63,33 @@ class Noting(Counting):
 
 
 class Deadly(Counting):
-    """Its process dies of propane, and it raises for benzene."""
+    """Its process dies of propane, and it raises for benzene. It notes what it is asked."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    @classmethod
+    def from_table(cls, table, directory):
+        return cls(directory / "asked.txt")
 
     def one(self, smiles):
+        with self.path.open("a") as file:
+            file.write(f"{smiles}\n")
         if smiles == "CCC":
             os.kill(os.getpid(), signal.SIGSEGV)
         if smiles == "c1ccccc1":
             raise RuntimeError("an aromatic surprise")
         return super().one(smiles)
+
+
+class Shot(Deadly):
+    """Its process is shot at propane, until there is a file `quiet`."""
+
+    def one(self, smiles):
+        if smiles == "CCC" and not self.path.with_name("quiet").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Counting.one(self, smiles)
 
 
 class Absent(Counting):

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 def handler(settings):
@@ -32,6 +33,36 @@ def answer(request):
         case "pid":
             return os.getpid()
         case "deaf":  # to Python's signals, as a loop in C is
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             time.sleep(60)
+        case "pid and sleep":
+            return parts(os.getpid())
+        case "count" | "nothing":
+            return iter(range(3 if request == "count" else 0))
+        case "count and raise":
+            return parts(0, 1, 2, error=ValueError("no more"))
+        case "share":
+            return os.sched_getaffinity(0)
     return f"did {request}"
+
+
+def parts(*answers, error=None):
+    yield from answers
+    if error:
+        raise error
+    time.sleep(60)
+
+
+class Closing:
+    """Notes that it was closed."""
+
+    def __init__(self, settings):
+        self.path = Path(settings)
+
+    def __call__(self, request):
+        yield "here"
+        if request == "sleep":
+            time.sleep(60)
+
+    def close(self):
+        self.path.write_text("closed")

@@ -98,6 +98,37 @@ def test_the_first_answer_stays(cache):
     assert cache.answers(Counting(), ["C"])["C"].value == 1.0
 
 
+def test_a_dear_answer_is_on_the_disk_when_it_is_kept_and_a_cheap_one_costs_no_sync(cache):
+    levels = []
+    for smiles, seconds in (("C", 0.001), ("CC", 30.0), ("CCC", 0.001)):
+        cache.keep(Counting(), [(smiles, Score(smiles, 1.0, seconds=seconds))])
+        levels.append(cache._db.execute("PRAGMA synchronous").fetchone()[0])
+    assert levels == [1, 2, 1]  # NORMAL, FULL
+
+
+def test_where_settings_change_by_themselves_an_answer_counts_for_its_own_only(cache):
+    class Growing(Counting):
+        """Like plates: each import changes its settings, and maybe its answers."""
+
+        imports = 0
+
+        @property
+        def settings(self):
+            return {"imports": self.imports}
+
+        @settings.setter
+        def settings(self, _):
+            pass
+
+        def one(self, smiles):
+            self.imports += 1  # a file comes in while it is asked
+            return Score(smiles, float(self.imports))
+
+    oracle = Growing()
+    assert Remembered(oracle, cache).score(["C"])[0].value == 1.0
+    assert Remembered(oracle, cache).score(["C"])[0].value == 2.0, "nothing was kept as of after"
+
+
 def test_another_setting_or_version_is_another_question(cache):
     Remembered(Counting({"seed": 1}), cache).score(["C"])
     for other in (Counting({"seed": 2}), Counting({"seed": 1, "box": 3})):

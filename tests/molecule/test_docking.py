@@ -25,6 +25,7 @@ from novum.molecule.scores import Status
 
 CHIRAL = "CC(N)c1ccccc1"  # two isomers
 LONG = "C" * 60
+KNOT = "C1CCCCCCCC#CC#CC#CC#CC#C1"  # rods that the chain cannot bridge
 FLEXIBLE = "CCCCOCCCOCCCOCCCOCCC"
 QUICK = {"exhaustiveness": 1, "cpu": 1}
 
@@ -101,7 +102,11 @@ def test_of_open_stereocentres_the_best_isomer_counts_and_is_named(docking):
 def test_what_cannot_be_docked_has_a_status_and_a_reason_and_never_a_score(docking):
     bad = {
         "no SMILES": Status.UNREADABLE,
+        "C(C)(C)(C)(C)C": Status.UNREADABLE,  # an impossible valence
         "CCO.CC": Status.UNSUITABLE,
+        "[Na+].CC(=O)[O-]": Status.UNSUITABLE,
+        "CC[Hg]C": Status.UNSUITABLE,
+        f"C1{'C' * 24}1": Status.UNSUITABLE,
         "C" * 200: Status.UNSUITABLE,
         LONG: Status.UNSUITABLE,  # of 60 atoms, in a box of 15 Å
         "OB(O)c1ccccc1": Status.UNPREPARED,
@@ -113,7 +118,7 @@ def test_what_cannot_be_docked_has_a_status_and_a_reason_and_never_a_score(docki
     assert [score.status for score in scores] == list(bad.values())
     for score in scores[:-1]:
         assert score.value is None and score.reason and "\n" not in score.reason
-    assert "Å long, and the box 26.0 Å" in scores[3].reason
+    assert "Å long, and the box 26.0 Å" in scores[list(bad).index(LONG)].reason
 
 
 def test_what_does_not_fit_has_no_score(target):
@@ -144,10 +149,16 @@ def test_what_takes_too_long_times_out_and_the_next_is_docked(slow):
     assert slow.score(["C"])[0].status is Status.OK
 
 
+def test_a_macrocycle_that_cannot_be_made_in_time_times_out(target):
+    with closing(Docking(target, timeout=1.5, **QUICK)) as impatient:
+        (lost,) = impatient.score([KNOT])
+    assert lost.status is Status.TIMEOUT and lost.value is None and "1.5 s" in lost.reason
+
+
 def test_a_killed_process_costs_one_answer_that_is_asked_for_again(slow):
     slow.timeout = 60.0
     assert slow.score(["C"])[0].status is Status.OK
-    (pid,) = slow._workers.processes()
+    (pid,) = slow._crew.processes()
     process, scores = psutil.Process(pid), []
     thread = threading.Thread(target=lambda: scores.extend(slow.score([FLEXIBLE, "C"])))
     before = process.cpu_times().user
@@ -163,7 +174,8 @@ def test_a_killed_process_costs_one_answer_that_is_asked_for_again(slow):
 
 def test_a_receptor_that_vina_cannot_read_is_not_the_molecule_s_fault(target):
     spoilt = Docking(target, **QUICK)
-    spoilt._workers._settings = (*spoilt._workers._settings[:1], {}, 1, 1)
+    factory, settings = spoilt._crew._begin
+    spoilt._crew._begin = (factory, (settings[0], {}, 1, 1))
     (score,) = spoilt.score([SMALL])
     assert score.status is Status.UNAVAILABLE and score.reason
 
@@ -192,7 +204,7 @@ def test_settings_are_what_changes_a_value(target):
 
 
 def test_seeds_of_any_size_are_taken(target):
-    seeds = [Docking(target, seed=seed)._workers._settings[2] for seed in (0, 1, 2**31, 2**70)]
+    seeds = [Docking(target, seed=seed)._crew._begin[1][2] for seed in (0, 1, 2**31, 2**70)]
     assert all(1 <= seed < 2**31 for seed in seeds) and seeds[1] == 1
 
 
@@ -203,7 +215,10 @@ def test_seeds_of_any_size_are_taken(target):
         ({"target": "DRD2", "receptor": "mine.pdb"}, "either `target`"),
         ({"target": "DRD2x"}, "near: DRD2"),
         ({"target": "DRD2", "size": [20, 20, 20]}, "its own box"),
-        ({"target": "DRD2", "exhaustivness": 3}, "exhaustivness"),
+        (
+            {"target": "DRD2", "exhaustivness": 3},
+            "unknown key `exhaustivness`; known.*, seed",
+        ),
         ({"target": "DRD2", "exhaustiveness": 0}, "exhaustiveness"),
         ({"target": "DRD2", "seed": -1}, "seed"),
         ({"target": "DRD2", "seed": 1.5}, "seed"),
@@ -222,7 +237,8 @@ def test_a_table_that_is_not_sound_is_refused(table, words, tmp_path):
 
 
 def test_a_table_names_a_target_of_dockstring(tmp_path):
-    made = Docking.from_table({"kind": "docking", "target": "DRD2", "seed": 3}, tmp_path)
+    table = {"kind": "registered-otherwise", "target": "DRD2", "seed": 3}
+    made = Docking.from_table(table, tmp_path)
     assert made.target.name == "DRD2" and made.settings["seed"] == 3
 
 

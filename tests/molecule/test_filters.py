@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from novum.errors import LabError
+from novum.errors import LabError, UsageError
 from novum.molecule.filters import read_filters
 from novum.molecule.molecules import read
 
@@ -122,12 +122,12 @@ def test_alerts_can_be_allowed_by_their_name(filters_of):
         ('[reactive]\nodd = ""', "reactive.odd: this is no SMARTS"),
         ("[novelty]\nmax_similarity = 0.0", "novelty.max_similarity"),
         ('[novelty]\nknown = "nowhere.smi"', "nowhere.smi: No such file"),
-        ("[filter]", "filter: Extra inputs"),
-        ("[range", "filters.toml: "),
+        ("[filter]", "filters.toml: unknown key `filter`; known here: range, alerts"),
+        ("[range", "filters.toml cannot be read: "),
     ],
 )
 def test_filters_that_are_not_sound_are_an_error_that_names_the_key(filters_of, text, told):
-    with pytest.raises(LabError) as caught:
+    with pytest.raises(UsageError) as caught:
         filters_of(text)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_a_known_molecule_that_cannot_be_read_is_named(filters_of):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(LabError, match=r"filters\.toml: No such file"):
+    with pytest.raises(UsageError, match=r"there is no .*filters\.toml"):
         read_filters(tmp_path / "filters.toml")
     shutil.copy(LAB / "filters.toml", tmp_path)
     with pytest.raises(LabError, match=r"known\.smi: No such file"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,26 @@ def test_nothing_is_asked_twice(make):
     assert again.found == first.found + first.asked
 
 
+def test_each_bad_record_has_its_row_with_a_status_and_a_reason_and_no_value(make, tmp_path):
+    bad = {
+        "foo": "unreadable",
+        "C(C)(C)(C)(C)C": "unreadable",
+        "[Na+].CC(=O)[O-]": "unsuitable",
+        "CC[Hg]C": "unsuitable",
+        "C" * 200: "unsuitable",
+        "C\xfc": "unreadable",
+        "": "unreadable",
+    }
+    wish = replace(make(processes=1), library=tmp_path / "instrument.csv")
+    lines = [f"{number};{smiles}" for number, smiles in enumerate([*bad, "CCO"])]
+    wish.library.write_bytes("\r\n".join(["Weins\xe4ure;SMILES", *lines]).encode("cp1252"))
+    score_library(wish)
+    *found, sound = rows(tmp_path / "scores.csv")
+    assert [row["status"] for row in found] == list(bad.values())
+    assert all(row["reason"] and not row["value"] for row in found)
+    assert (sound["status"], sound["value"]) == ("ok", "3.0")
+
+
 def test_a_limit_ends_the_library_early(make, tmp_path):
     assert score_library(make(processes=1, limit=2)).written == 2
     assert len(rows(tmp_path / "scores.csv")) == 2
@@ -77,8 +98,31 @@ def test_a_process_that_dies_takes_only_its_molecule_with_it(make, tmp_path):
     found = {row["smiles"]: row for row in rows(tmp_path / "scores.csv")}
     failed = {smiles: row["reason"] for smiles, row in found.items() if row["status"] != "ok"}
     assert set(failed) == {"CCC", "c1ccccc1"} and len(found) == len(MOLECULES)
-    assert "died (signal 11: Segmentation fault)" in failed["CCC"]
-    assert "raised RuntimeError: an aromatic surprise" in failed["c1ccccc1"]
+    assert failed["CCC"] == "it ended the worker with SIGSEGV"
+    assert failed["c1ccccc1"] == "the oracle raised RuntimeError: an aromatic surprise"
+
+
+def test_who_kills_is_remembered_but_not_what_an_oracle_raises(make, tmp_path):
+    first = score_library(make("own_oracles:Deadly", MOLECULES, processes=2))
+    lines = (tmp_path / "asked.txt").read_text().split()
+    assert lines.count("CCC") in (2, 3) and first.statuses[Status.FAILED] == 2  # twice alone
+    again = score_library(make("own_oracles:Deadly", MOLECULES, processes=2))
+    assert again.statuses == first.statuses
+    rest = (tmp_path / "asked.txt").read_text().split()[len(lines) :]
+    assert set(rest) == {"c1ccccc1"}, "it may have been the network"
+    assert {row["reason"] for row in rows(tmp_path / "scores.csv") if row["smiles"] == "CCC"} == {
+        "it ended the worker with SIGSEGV"
+    }
+
+
+def test_what_is_ended_from_outside_is_asked_again_and_not_said_to_have_failed(make, tmp_path):
+    lines = ["C", "CCC", "CC"]
+    first = score_library(make("own_oracles:Shot", lines, processes=1))
+    assert first.statuses == {Status.OK: 2, Status.UNAVAILABLE: 1}
+    (told,) = (row["reason"] for row in rows(tmp_path / "scores.csv") if row["smiles"] == "CCC")
+    assert told == "the worker was ended from outside, by SIGKILL"
+    (tmp_path / "quiet").touch()
+    assert score_library(make("own_oracles:Shot", lines, processes=1)).statuses == {Status.OK: 3}
 
 
 def test_poses_are_written_with_their_scores(make, tmp_path):

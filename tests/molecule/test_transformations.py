@@ -64,8 +64,8 @@ def test_the_products_stand_in_the_order_of_the_file_the_most_drug_like_first(ma
         (ENTRY.format("a b", "C>>N"), "transformation.0.key"),
         (ENTRY.format("a", "C>>N") * 2, "more than one transformation has the key 'a'"),
         (ENTRY.format("a", "C>>N") + "odd = 1\n", "transformation.0.odd"),
-        ("[[idea]]\n", "idea: Extra inputs"),
-        ("[[", "ideas.toml: "),
+        ("[[idea]]\n", "ideas.toml: unknown key `idea`; known here: transformation"),
+        ("[[", "ideas.toml cannot be read: "),
     ],
 )
 def test_a_file_that_is_not_sound_is_told_with_the_transformation(tmp_path, text, told):

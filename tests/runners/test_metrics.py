@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novum.records import LARGEST
 from novum.runners.metrics import (
     InvalidMetricError,
     finite_numbers,
@@ -15,7 +16,7 @@ from novum.runners.metrics import (
     parse_result,
 )
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+finite = st.floats(-LARGEST, LARGEST)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 
 
@@ -65,6 +66,7 @@ def test_only_finite_numbers_become_metrics(values):
         b'{"score": NaN}',
         b'{"score": -Infinity}',
         b'{"score": 1e999}',
+        b'{"score": -1e200}',  # finite, but it could not be squared
         b'{"score": 1, "score": 2}',
         b'{"score": 1} {"score": 1}',
         b'{"score": 1, "other": NaN}',
@@ -138,6 +140,7 @@ def test_nested_values_are_left_out():
         "score: inf",
         "score: 1_000",
         "score: 1e999",
+        "score: -1e200",
         "score: 1 (best)",
         "score: 1\nscore: 2",
         "METRIC score=1\nMETRIC score=2",

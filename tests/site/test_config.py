@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import novum.labs
-from novum.errors import LabError
+from novum.errors import UsageError
 from novum.site.config import Guard, Site, read_site
 
 LAB = novum.labs.__path__[0]
@@ -44,12 +44,12 @@ def test_what_is_not_said_is_as_documented(written):
     ],
 )
 def test_what_is_not_sound_is_refused_by_its_name(written, text, told):
-    with pytest.raises(LabError, match=told):
+    with pytest.raises(UsageError, match=told):
         read_site(written(text))
 
 
 def test_a_lab_without_the_file_is_told(tmp_path):
-    with pytest.raises(LabError, match=r"there is no .*site.toml"):
+    with pytest.raises(UsageError, match=r"there is no .*site.toml"):
         read_site(tmp_path)
 
 

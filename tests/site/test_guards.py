@@ -134,6 +134,17 @@ def test_settings_that_cannot_be_are_refused(settings):
         Mean("mean", **settings)
 
 
+@pytest.mark.parametrize("settings", [{"max_worse": 1.5}, {"max_worse": 0.0, "coin": 1.0}], ids=str)
+def test_settings_of_a_share_that_cannot_be_are_refused(settings):
+    with pytest.raises(ValueError):
+        share("bounce_rate", Arms(100, 50, 100, 50), **settings)
+
+
+def test_nobody_is_no_reason_to_stop():
+    assert not share("bounce_rate", Arms(0, 0, 0, 0), 0.0).stop
+    assert not Mean("mean", 0.0, 1.0).watch().stop
+
+
 def test_what_is_not_a_number_is_refused():
     with pytest.raises(ValueError, match="guard mean"):
         Mean("mean", 0.0, 1.0).see(True, math.nan)

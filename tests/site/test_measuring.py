@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import novum.labs
-from novum.errors import LabError
+from novum.errors import UsageError
 from novum.site import measuring
 from novum.site.clock import Clock
 from novum.site.measuring import NoVisitorsError, RefusedError, Trial, measure
@@ -272,5 +272,5 @@ def test_a_lab_whose_files_are_not_sound_is_told(lab, store, name, old, new, tol
     path = lab / "lab" / name
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(LabError, match=told):
+    with pytest.raises(UsageError, match=told):
         measure(trial(lab), Crowd(store))

@@ -45,6 +45,11 @@ def test_pages_that_differ_by_their_token_are_the_same_words_with_another_link()
     assert dict(plain.words)["headline"] == "Another"
 
 
+def test_a_link_that_is_no_address_is_not_followed():
+    for link in ("/go?t=a b", "/go?t=\xff", "/go?t=x\r\nX: y", "https://example.org/go?t=1"):
+        assert read(page_of(CURIOUS, None).replace("/price", link)).token is None
+
+
 def test_a_page_of_anything_is_read_without_a_fault():
     for html in ("", "<h1>", "<p>only", "\0<a href='/go?t=", "<h1>a</h1><a>b", "<<<>>>&&&#;"):
         assert len(read(html).words) == 4

@@ -86,6 +86,7 @@ def test_the_command_says_the_same_as_text_and_as_json():
         (["--share", "20"], "the share is 20"),
         (["--error-rate", "0.7"], "the error rate is 0.7"),
         (["--min-effect", "1"], "min_effect is 1"),
+        (["--rate", "1e-5", "--lift", "0.001"], "more than 1,000,000,000 visitors"),
     ],
 )
 def test_what_cannot_be_planned_is_refused_in_a_line(words, said):

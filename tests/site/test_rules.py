@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import novum.labs
-from novum.errors import LabError, UsageError
+from novum.errors import UsageError
 from novum.site.copies import LARGEST, read_copy
 from novum.site.records import Copy
 from novum.site.rules import grade, read_rules
@@ -122,7 +122,7 @@ def test_a_disclaimer_without_words_is_always_needed(written):
     ],
 )
 def test_an_unsound_rules_file_names_the_key(written, text, told):
-    with pytest.raises(LabError, match=r"rules\.toml") as caught:
+    with pytest.raises(UsageError, match=r"rules\.toml") as caught:
         read_rules(written(text))
     assert told in str(caught.value)
 

@@ -1,6 +1,7 @@
 """A lab that is a site: whether it is sound, what a person decides, how it looks at a glance."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_site_without_a_holdout_group_cannot_claim(lab):
 def test_what_waits_is_approved_by_a_person_who_is_remembered(lab, store):
     tried(store, "One", approval=True)
     assert "1 variant to approve" in overview.told(overview.facts(lab))
-    assert "experiment 1 is shown from the next page view on: One" in approving.approve(
+    assert "experiment 1 is shown from the next page view on; headline: One" in approving.approve(
         lab, None, "Ines"
     )
     assert store.running().id == 1
@@ -93,8 +94,9 @@ def test_a_rollback_takes_the_kept_page_away_when_nothing_is_tried(lab, store):
         experiment = tried(store, headline)
         store.set_state(experiment.id, State.DONE, "counted", "campaign")
         store.promote(experiment.candidate, "campaign")
+    claim = store.open_experiment(store.incumbent(), first, claim=True)
     assert "shown again: One" in approving.roll_back(lab, "off brand", "Ines")
-    assert store.experiment(2).state is State.ROLLED_BACK
+    assert store.experiment(2).state is store.experiment(claim.id).state is State.ROLLED_BACK
     assert "shown again: Invoicing" in approving.roll_back(lab, "off brand", "Ines")
     assert store.incumbent() == first
     with pytest.raises(UsageError, match="nothing to roll back"):
@@ -113,6 +115,14 @@ def test_one_screen_says_what_is_shown_to_whom(lab, store):
     told = overview.told(known)
     assert "23.8%  candidate of experiment 1" in told and "25.00% of 4" in told
     assert "\x1b" not in told and "not served now" in told
+    assert "headline: A " in told
+    start = store.variant(store.first())
+    shorter = replace(start, body=start.body[:1])
+    store.open_experiment(store.put_variant(shorter), store.first())
+    more = replace(start, body=("One more.", *start.body))
+    store.open_experiment(store.put_variant(more), store.first())
+    told = overview.told(overview.facts(lab))
+    assert "body: shorter" in told and "body: One more." in told
     tried(store, "A claim", claim=True)
     assert sum(overview.facts(lab)["shown"].values()) == pytest.approx(1)
 

@@ -13,6 +13,7 @@ from novum.lab.tables import Guard
 from novum.ledger import Experiment, Ledger, Trial
 from novum.records import Verdict
 from novum.standing import Standing
+from novum.terminal import harmless
 
 EXACT = 1_000_000  # degrees of freedom of a noise that is known to be nothing
 
@@ -118,15 +119,20 @@ def commit_message(tag: str, lab: Lab, experiment: Experiment, verdict: Verdict)
     proposal, evidence = experiment.proposal, verdict.evidence
     trailers = {
         "Experiment": f"{tag}/{experiment.number}",
-        "Researcher": proposal.researcher,
-        "Idea": proposal.key,
+        "Researcher": _line(proposal.researcher),
+        "Idea": _line(proposal.key),
         "Verdict": verdict.outcome,
-        "Evidence": " ".join(verdict.reason.split()),
+        "Evidence": _line(verdict.reason),
         "Metric": f"{lab.metric.name} " + " ".join(f"{value:.6g}" for value in evidence.values)
         if evidence.values
         else "",
     }
     lines = [f"Novum-{name}: {text}" for name, text in trailers.items() if text]
-    title = " ".join(proposal.title.split()) or "untitled"
-    body = textwrap.fill(proposal.hypothesis, 72)
+    title = _line(proposal.title) or "untitled"
+    body = textwrap.fill(_line(proposal.hypothesis), 72)
     return "\n\n".join(part for part in (title, body, "\n".join(lines)) if part) + "\n"
+
+
+def _line(text: str) -> str:
+    """Words from outside as one line, so that they can neither forge a trailer nor end the text."""
+    return " ".join(harmless(text).split())

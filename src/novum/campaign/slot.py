@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from threading import Event
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from novum.campaign.traffic import CountsError, arms_of
 from novum.dataset import Dataset
 from novum.lab import Lab
-from novum.records import Measurement, TrialResult, TrialState
+from novum.records import Measurement, TrialResult, TrialState, is_number
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
 from novum.worktree import Worktree
@@ -151,4 +151,4 @@ class Slot:
 
 
 def _is_score(measurement: Measurement | None) -> bool:
-    return measurement is not None and isfinite(measurement.metric)
+    return measurement is not None and is_number(measurement.metric)

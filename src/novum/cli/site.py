@@ -111,7 +111,7 @@ def power(
 
 def _power_view(facts: dict[str, Any]) -> str:
     lines = [
-        f"rate {facts['rate']:.4g}, to be found {facts['lift']:+.3g} of it, "
+        f"rate {facts['rate']:.4g}, a lift of {100 * facts['lift']:.4g}% to be found, "
         f"min_effect {facts['min_effect']:.3g}, {facts['visitors_a_day']:,.0f} visitors a day",
         "",
         f"{'true lift':>9}  {'visitors, mean':>22}  {'nine in ten by':>22}  {'kept':>5}",

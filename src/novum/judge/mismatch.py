@@ -18,6 +18,7 @@ ERROR = 0.01  # of one experiment whose visitors are split as stated, at all loo
 # Visitors that the weights are worth: k. Small for gross faults, which show at once, large for
 # small ones. With `benchmarks/copy_replay.py`: 1,000 to 3,000 find the most of an archive's.
 CONCENTRATION = 2_000.0
+LEAST = 1e-6  # no arm that is shown at all has a smaller share
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class Period:
             raise ValueError(f"{len(self.weights)} weights, but {len(self.visitors)} arms")
         if not all(0 <= number < math.inf for number in (*self.weights, *self.visitors)):
             raise ValueError("weights and visitors are numbers from 0 on")
-        if not sum(self.weights) > 0:
-            raise ValueError("all weights are 0")
+        if any(0 < share < LEAST for share in self.shares) or not sum(self.weights) > 0:
+            raise ValueError(f"all weights are 0, or one is below {LEAST:g} of their sum")
 
     @property
     def shares(self) -> tuple[float, ...]:
         """The weights, brought to sum 1."""
-        total = sum(self.weights)
+        total = sum(self.weights) or 1
         return tuple(weight / total for weight in self.weights)
 
 
@@ -58,8 +59,8 @@ def log_evidence(periods: Sequence[Period]) -> float:
     for period in periods:
         total, before = sum(period.visitors), CONCENTRATION + sum(seen)
         urn = [
-            share * (CONCENTRATION * share + had) / (CONCENTRATION * share + due)
-            if share > 0
+            share * ((CONCENTRATION * share + had) / (CONCENTRATION * share + due))
+            if share
             else 0.0
             for share, had, due in zip(period.shares, seen, expected, strict=True)
         ]

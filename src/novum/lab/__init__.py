@@ -5,6 +5,7 @@ Unknown keys and impossible values are errors that name the line.
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -41,6 +42,10 @@ LAB_FILE = "lab.toml"
 PROGRAM_FILE = "program.md"
 # What coding agents obey: no candidate may write instructions for them.
 AGENT_FILES = ("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".agents", ".claude", ".mcp.json")
+# What git and Python read of their own accord: a candidate could steer more than its own program.
+OBEYED = re.compile(
+    r"\.git(attributes|modules|ignore)|(site|user)customize\.py|conftest\.py|.*\.pth"
+)
 CURVES = ("bpb", "loss", "score")  # what a learning curve may show, the most telling first
 LINES_CHANGED = "lines_changed"  # a guard metric that the machine itself knows
 
@@ -168,13 +173,16 @@ def _check_together(lab: Lab, text: str, where: str) -> None:
 
 def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
     editable = ("files", "editable")
-    both = set(lab.files.editable) & set(lab.files.frozen)
-    if both:
-        yield editable, f"{', '.join(sorted(both))} is both editable and frozen"
-    own = {LAB_FILE, PROGRAM_FILE, lab.researcher.backlog, *AGENT_FILES}
-    protected = [name for name in lab.files.editable if own & {name, name.partition("/")[0]}]
-    if protected:
-        yield editable, f"{', '.join(sorted(protected))} belongs to the person; take it out"
+    frozen = set(map(_folded, lab.files.frozen))
+    own = set(map(_folded, (LAB_FILE, PROGRAM_FILE, lab.researcher.backlog, *AGENT_FILES)))
+    for name in lab.files.editable:
+        folded = _folded(name)
+        if folded in frozen:
+            yield editable, f"{name} is both editable and frozen"
+        if own & {folded, folded.partition("/")[0]}:
+            yield editable, f"{name} belongs to the person; take it out"
+        if OBEYED.fullmatch(folded.rpartition("/")[2]):
+            yield editable, f"{name} is obeyed by git or Python wherever it lies; take it out"
     for name in ("holdout", "service", "cache"):
         if getattr(lab.trial, name) and lab.self_reported:
             yield ("trial", name), f"a {name} is of use to an evaluator only: add `evaluate`"
@@ -193,6 +201,11 @@ def _problems(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
         if guard.weight is not None and name != LINES_CHANGED:
             yield ("guards", name), f"only {LINES_CHANGED} can have a weight"
     yield from _problems_of_space(lab)
+
+
+def _folded(name: str) -> str:
+    """One name for all that some file system takes for the same."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _problems_of_space(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -9,7 +9,7 @@ Noise = Literal["gaussian", "rate", "none"]
 
 
 class Table(BaseModel):
-    """A table of `lab.toml`: no unknown keys, and nothing changes it."""
+    """A table of `lab.toml`, or of another file of a lab: no unknown keys, nothing changes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,7 +21,8 @@ def _relative(path: str) -> str:
         or pure.is_absolute()
         or ".." in pure.parts
         or "\\" in path
-        or pure.parts[0] == ".git"
+        or not path.isprintable()
+        or ".git" in (part.casefold() for part in pure.parts)
     ):
         raise ValueError("must be a path inside the lab, such as 'train.py'")
     return str(pure)

@@ -43,6 +43,7 @@ from novum.ledger.rows import (
 from novum.ledger.schema import migrate
 from novum.patch import Diff
 from novum.records import Proposal, TrialResult, Verdict
+from novum.terminal import storable
 
 __all__ = [
     "Arm",
@@ -352,7 +353,7 @@ class Ledger:
                     measured.metric if measured else None,
                     json.dumps(dict(measured.metrics)) if measured else None,
                     int(measured.self_reported) if measured else None,
-                    result.detail,
+                    storable(result.detail),
                     json.dumps(asdict(result.timing)),
                     result.peak_memory_mb,
                     zlib.compress(json.dumps([dict(point) for point in result.curve]).encode()),

@@ -18,7 +18,7 @@ uses them, and nothing is imported here.
     exhibit.py     all of these in the report
     targets.py     what is docked into; receptors.py: of the user's own, prepared by polymer.py
     preparation.py from a molecule to what Vina docks
-    docking.py     docking, an oracle; engine.py: Vina at work, in the processes of dockers.py
+    docking.py     docking, an oracle; engine.py: Vina at work, in a worker
     poses.py       poses read, written as SDF, and checked
     objective.py   what is made of a docking: objectives by name
     lead.py        the lead series, a line a molecule: what a molecule lab changes
@@ -34,6 +34,7 @@ uses them, and nothing is imported here.
     auc.py         how quickly a screen found good molecules
     batches.py     answers of programs and services, matched to the molecules that were asked for
     library.py     files of molecules, read one after another
-    scorers.py     processes that score; one that dies takes nothing with it
+    crew.py        workers: processes that may crash or hang, and are replaced
+    scorers.py     workers that score batches; one that dies takes nothing with it
     streaming.py   a library, scored: `novum score`; sheets.py: its files, summary.py: its words
 """

@@ -1,8 +1,11 @@
 """Answers of oracles, remembered: no answer is paid for twice.
 
 One SQLite file, which several processes may use at once and any of them may be killed with: an
-answer is in it wholly or not at all. (After a power cut the last few may be missing.) The key is
-the canonical molecule and everything that changes its value: the oracle's name, version, settings.
+answer is in it wholly or not at all. What took longer than a tenth of a second is on the disk when
+it is kept, so that a power cut does not lose it; that costs some milliseconds (here 3.6, against
+0.06), which for cheaper answers would be most of their price: of those the last few may be missing.
+The key is the canonical molecule and all that changes its value: the oracle's name, version,
+settings.
 """
 
 import contextlib
@@ -25,6 +28,7 @@ from novum.terminal import storable
 MARK = 0x4E764F72  # SQLite's application_id of these files: "NvOr"
 VERSION = 1
 PATIENCE = 60.0  # seconds to wait for another process that is writing
+DEAR = 0.1  # seconds that answers took, from which on they are written to the disk at once
 MOST = 500  # molecules that one query looks up
 SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -97,15 +101,18 @@ class Cache:
         Those that asking again may change are left out; one that is there already stays.
         """
         question, now = self._question(oracle), time.time()
+        lasting = [(name, score) for name, score in answers if score.status.lasting]
         rows = [
             (question, name, *row, now, _proof(name, row))
-            for name, score in answers
-            if score.status.lasting
+            for name, score in lasting
             for row in (_stored(score),)
         ]
-        with self._mutex, self._explained(), self._transaction():
-            marks = ",".join("?" * 11)
-            self._db.executemany(f"INSERT OR IGNORE INTO answer VALUES ({marks})", rows)
+        is_dear = sum(score.seconds for _, score in lasting) > DEAR
+        with self._mutex, self._explained():
+            self._db.execute(f"PRAGMA synchronous={'FULL' if is_dear else 'NORMAL'}")
+            with self._transaction():
+                marks = ",".join("?" * 11)
+                self._db.executemany(f"INSERT OR IGNORE INTO answer VALUES ({marks})", rows)
 
     def __len__(self) -> int:
         with self._mutex, self._explained():
@@ -128,7 +135,6 @@ class Cache:
                 f"{self.path} was written by a newer Novum; upgrade: pip install --upgrade novum"
             )
         _patiently(self._db, "PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
         if is_empty:
             _patiently(self._db, SCHEMA)
         with self._transaction():  # else it is read-only, and answers would be lost later
@@ -193,7 +199,9 @@ class Cache:
 class Remembered:
     """An oracle that asks another one only for what is not in a cache, and keeps what it answers.
 
-    A molecule that occurs several times in a batch, however written, is asked for once.
+    A molecule that occurs several times in a batch, however written, is asked for once. The key is
+    what the oracle's settings were at the start: where they change by themselves, as a plate's do
+    with each import, what was answered before counts no more for who starts after.
     """
 
     def __init__(self, oracle: Oracle, cache: Cache) -> None:
@@ -205,6 +213,10 @@ class Remembered:
         self.better = oracle.better
         self.found = 0  # molecules whose answer was there already
         self.asked = 0  # molecules that the oracle was asked for
+
+    def keep(self, molecule: str, score: Score) -> None:
+        """Remember what somebody else found, for a molecule as it is written: it is not parsed."""
+        self.cache.keep(self, [(_text(molecule), score)])
 
     def score(self, molecules: Sequence[str]) -> list[Score]:
         """One answer for each SMILES, in their order."""
@@ -218,7 +230,7 @@ class Remembered:
             CacheError: if the cache cannot be read or written.
         """
         given = enumerate(molecules)
-        places = _places((storable(text.strip()), position) for position, text in given)
+        places = _places((_text(text), position) for position, text in given)
         # What is already written canonically is found without being parsed.
         missing: dict[str, list[int]] = yield from self._known(places)
         renamed = [(_name(text), position) for text in missing for position in missing[text]]
@@ -226,13 +238,13 @@ class Remembered:
         names = list(due)
         self.asked += len(names)
         for asked, score in each_answer(self.oracle, names):
-            self.cache.keep(self.oracle, [(names[asked], score)])
+            self.cache.keep(self, [(names[asked], score)])
             yield from ((position, score) for position in due[names[asked]])
 
     def _known(
         self, places: Mapping[str, list[int]]
     ) -> Generator[tuple[int, Score], None, dict[str, list[int]]]:
-        answers = self.cache.answers(self.oracle, places)
+        answers = self.cache.answers(self, places)
         for name, score in answers.items():
             self.found += len(places[name])
             yield from ((position, score) for position in places[name])
@@ -244,6 +256,10 @@ def _places(named: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     for name, position in named:
         places.setdefault(name, []).append(position)
     return places
+
+
+def _text(molecule: str) -> str:
+    return storable(molecule.strip())
 
 
 def _name(text: str) -> str:

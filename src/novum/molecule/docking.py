@@ -11,37 +11,31 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from novum.errors import UsageError
-from novum.molecule.dockers import Loss, Lost, Workers
+from novum.lab.tables import Table
+from novum.molecule.crew import STATUS, Crew, Loss, Lost
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
-from novum.molecule.scores import Score, Setting, Status
+from novum.molecule.scores import Score, Setting
 from novum.molecule.targets import Point, Target, dockstring_target
+from novum.tables import checked
 
 ENGINE = "novum.molecule.engine:engine"
 METHOD = 2  # counted up whenever our own preparation or scoring would give other values
 PACKAGES = ("vina", "meeko", "rdkit", "openbabel-wheel", "posebusters")
 SEEDS = 2**31 - 1  # Vina takes a C int, and chooses a seed itself where it is given 0
 TIMEOUT = 900.0  # seconds for all forms of one molecule
-STATUS = {
-    Loss.START: Status.UNAVAILABLE,
-    Loss.TIMEOUT: Status.TIMEOUT,
-    Loss.CRASH: Status.FAILED,
-    Loss.ENDED: Status.UNAVAILABLE,
-    Loss.ERROR: Status.FAILED,
-}
 Scoring = Literal["vina", "vinardo"]
 Count = Annotated[int, Field(ge=1, le=1000)]
 
 
-class DockingTable(BaseModel):
+class DockingTable(Table):
     """What a table of kind `docking` may hold."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    kind: Literal["docking"] = "docking"
     target: str = ""  # a name of DOCKSTRING's
     receptor: str = ""  # or a file: PDBQT, or PDB
     ligand: str = ""  # the box is around it: a file, or a residue's name in the receptor's PDB
@@ -105,25 +99,18 @@ class Docking:
         }
         settings = dict(self.settings)
         threads = cpu or max(1, _processors() // processes)
-        self._workers = Workers(
-            ENGINE, (target, settings, (seed - 1) % SEEDS + 1, threads), processes
-        )
+        self._crew = Crew(ENGINE, (target, settings, (seed - 1) % SEEDS + 1, threads), processes)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], directory: Path) -> Self:
-        """The oracle of a table of kind `docking`; its paths are relative to `directory`.
+        """The oracle of a table, of whatever kind it is registered as; paths are in `directory`.
 
         Raises:
             UsageError: for a table that is not sound, or a target that cannot be docked into.
         """
-        try:
-            asked = DockingTable.model_validate(dict(table))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"docking: `{key}`: {first['msg']}") from None
+        asked = checked(DockingTable, table)
         chosen = asked.model_dump(
-            exclude={"kind", "target", "receptor", "ligand", "margin", "center", "size"}
+            exclude={"target", "receptor", "ligand", "margin", "center", "size"}
         )
         return cls(_target(asked, directory), **chosen)
 
@@ -140,14 +127,13 @@ class Docking:
                 sound.append((place, read(text).smiles))
             except MoleculeError as error:
                 yield place, Score.without(text, error.status, error.reason)
-        asked = (smiles for _, smiles in sound)
-        for index, answer in self._workers.each(asked, self.timeout):
-            place, smiles = sound[index]
+        asked = (((place, smiles), smiles) for place, smiles in sound)
+        for (place, smiles), answer in self._crew.each(asked, self.timeout):
             yield place, self._without(smiles, answer) if isinstance(answer, Lost) else answer
 
     def close(self) -> None:
         """End the processes; they start again when they are needed."""
-        self._workers.close()
+        self._crew.close()
 
     def _without(self, smiles: str, lost: Lost) -> Score:
         seconds = self.timeout if lost.loss is Loss.TIMEOUT else 0.0

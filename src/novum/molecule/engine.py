@@ -15,7 +15,7 @@ from vina import Vina
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.poses import Checker, mol_of, sdf
 from novum.molecule.preparation import Ligand, Rules, ligands
-from novum.molecule.scores import Score, Status
+from novum.molecule.scores import DOCKING_SECONDS, Score, Status
 from novum.molecule.targets import Target
 
 QUICK = 1.0  # seconds; a conformer that took longer is not made again to compare energies
@@ -122,7 +122,7 @@ class Engine:
             "pose_checks": float(checks),
             "forms": float(len(docked)),
             "protonated": float(best.ligand.protonated),
-            "docking_seconds": took,
+            DOCKING_SECONDS: took,
         }
         numbers |= self._rescored(best)
         record = self._record(mol, best, faults)

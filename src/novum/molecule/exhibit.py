@@ -20,6 +20,7 @@ from novum.molecule.compounds import Compound, best_first, compounds, seconds_of
 from novum.molecule.drawing import Depiction, Panel, depict, grid, picture
 from novum.molecule.listing import COLUMNS, columns, csv_text, sdf_text
 from novum.molecule.remembered import pose
+from novum.molecule.scores import DOCKING_SECONDS
 from novum.molecule.site import site_of
 from novum.molecule.viewer import Pose, page
 from novum.report.exhibits import Exhibit, Material
@@ -43,7 +44,6 @@ MARKS = (
 CAUTION = (
     "A pose is a model's guess. Thick: residues within 4.5 Å; dashed: polar contacts within 3.5 Å."
 )
-DOCKING = "docking_seconds"
 ROW = 3  # molecules in a row of the series
 MOST_POSES = 12
 SMALL = (220, 150)  # of a drawing in a table
@@ -239,13 +239,12 @@ def _rows(shown: _Shown, one: Compound) -> list[tuple[str, str]]:
 
 def _docking(material: Material) -> str:
     """The share of the campaign's wall time that was spent docking."""
-    docking, wall = seconds_of(material.trials, DOCKING), material.facts.cost.seconds
+    docking, wall = seconds_of(material.trials, DOCKING_SECONDS), material.facts.cost.seconds
     if docking is None or wall <= 0:
         return ""
     return (
         f"Docking took {duration(docking)} of {duration(wall)} of wall time: "
-        f"{percent(docking / wall)}. "
-        "What came from the cache counts with the time that it once took."
+        f"{percent(docking / wall)}. What came from the cache took none."
     )
 
 

@@ -4,30 +4,27 @@ Cheap looks before dear ones: ranges of properties, synthetic accessibility, ale
 reactive groups), novelty, and the size against the docking box. Nothing is docked here.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from rdkit import Chem
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
 from novum.errors import LabError
+from novum.lab.tables import Table
 from novum.molecule.identity import Known, read_known, same
 from novum.molecule.molecules import Molecule
 from novum.molecule.properties import PROPERTIES, extended_length
+from novum.tables import read_table
 
 Box = tuple[float, float, float]  # the sides, in Å
 Catalog = Literal["PAINS_A", "PAINS_B", "PAINS_C", "BRENK", "NIH", "ZINC"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Range(_Table):
+class _Range(Table):
     min: Annotated[float, Field(allow_inf_nan=False, strict=True)] | None = None
     max: Annotated[float, Field(allow_inf_nan=False, strict=True)] | None = None
 
@@ -38,26 +35,26 @@ class _Range(_Table):
         return self
 
 
-class _Alerts(_Table):
+class _Alerts(Table):
     catalogs: tuple[Catalog, ...] = ()
     allow: tuple[str, ...] = ()  # names of alerts that are no reason to refuse
     allow_start: bool = True  # nor are those that the campaign's first lead raises
 
 
-class _Novelty(_Table):
+class _Novelty(Table):
     known: str = ""  # a file of SMILES and names, beside filters.toml
     identity: bool = True
     max_similarity: Annotated[float, Field(gt=0, le=1, strict=True)] = 1.0  # of Morgan bits
 
 
-class _Size(_Table):
+class _Size(Table):
     fits_box: bool = True
 
 
-class _File(_Table):
-    range: dict[str, _Range] = {}
+class _File(Table):
+    range: dict[str, _Range] = Field(default_factory=dict)
     alerts: _Alerts = _Alerts()
-    reactive: dict[str, str] = {}
+    reactive: dict[str, str] = Field(default_factory=dict)
     novelty: _Novelty = _Novelty()
     size: _Size = _Size()
 
@@ -130,17 +127,9 @@ def read_filters(path: Path) -> Filters:
     """The filters in a `filters.toml`, with the known molecules that it names.
 
     Raises:
-        LabError: if a file is missing or not sound, naming the key.
+        UsageError: if a file is missing or not sound, naming the key.
     """
-    try:
-        table = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LabError(f"{path.name}: {getattr(error, 'strerror', None) or error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise LabError(f"{path.name}: {where}: {message}".replace(": :", ":")) from None
+    table = read_table(_File, path)
     novelty = table.novelty
     return Filters(
         ranges={name: (one.min, one.max) for name, one in table.range.items()},

@@ -14,10 +14,11 @@ from typing import Any, Literal, Self
 import rdkit
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Score, Setting, Status
-from novum.tables import Table, checked
+from novum.tables import checked
 
 Better = Literal["low", "high"]
 HIGH = frozenset({"fsp3", "qed"})  # usually more of these is wanted, and less of the others

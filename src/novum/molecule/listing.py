@@ -9,6 +9,7 @@ from rdkit.Chem import rdDepictor
 
 from novum.export import one_line
 from novum.molecule.compounds import Compound
+from novum.molecule.scores import DOCKING_SECONDS
 
 # The numbers that chemists look at first: metric, head in a table, unit.
 COLUMNS: tuple[tuple[str, str, str], ...] = (
@@ -19,7 +20,7 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("logp", "logP", ""),
     ("ligand_efficiency", "LE", "kcal/mol per heavy atom"),
 )
-UNITS = {"docking_seconds": "s", "tpsa": "Å²", "peak_memory_mb": "MB"}
+UNITS = {DOCKING_SECONDS: "s", "tpsa": "Å²", "peak_memory_mb": "MB"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 LONGEST = 500
 

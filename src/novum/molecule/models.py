@@ -26,9 +26,10 @@ from rdkit import DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.scores import Score, Setting, Status
-from novum.tables import Table, checked
+from novum.tables import checked
 
 Numbers = NDArray[Any]
 Predict = Callable[[Numbers], Numbers]  # rows of features to one value each

@@ -10,7 +10,7 @@ from typing import Any
 from rdkit import Chem
 
 from novum.errors import UsageError
-from novum.molecule.dockers import Lost, Workers
+from novum.molecule.crew import Crew, Lost
 from novum.molecule.targets import Point, Target
 
 MARGIN = 8.0  # Å; about DOCKSTRING's boxes of 30 Å, so that a lead may grow; smina takes 4
@@ -180,8 +180,8 @@ def _from_file(path: Path) -> list[Point]:
 
 
 def _prepared(path: Path, residues: list[Residue]) -> Prepared:
-    with closing(Workers(PREPARER, None)) as workers:
-        ((_, answer),) = workers.each([residues], PATIENCE)
+    with closing(Crew(PREPARER, None)) as crew:
+        ((_, answer),) = crew.each([(path, residues)], PATIENCE)
     if isinstance(answer, Lost):
         raise UsageError(f"Meeko cannot prepare {path}: {answer.reason}")
     assert isinstance(answer, Prepared)

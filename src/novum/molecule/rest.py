@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.batches import Answer, BatchError, answered, one_line
 from novum.molecule.scores import Score, Setting, Status
-from novum.tables import Table, checked
+from novum.tables import checked
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response

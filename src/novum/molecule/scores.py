@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 Setting = str | int | float | bool
+DOCKING_SECONDS = "docking_seconds"  # among the numbers of a docking: wall time inside Vina
 
 
 class Status(StrEnum):

@@ -15,10 +15,11 @@ from typing import Any, Literal, Self, TextIO
 from pydantic import Field, model_validator
 
 from novum.errors import NovumError, UsageError
+from novum.lab.tables import Table
 from novum.molecule.molecules import LONGEST, MoleculeError, canonical
 from novum.molecule.oracles import each_answer, oracle_from
 from novum.molecule.scores import Oracle, Score, Status
-from novum.tables import Table, checked, read_toml
+from novum.tables import checked, read_toml
 
 RECORD = "calls.jsonl"  # in the directory NOVUM_RECORD
 MOST_UNREADABLE = 10  # on the record, for each call of the budget: the record is bounded

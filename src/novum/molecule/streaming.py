@@ -8,6 +8,7 @@ import heapq
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Literal
 
 from novum.errors import NovumError, UsageError
 from novum.ledger.home import CACHE, make_home
-from novum.molecule.cache import Cache
+from novum.molecule.cache import Cache, Remembered
 from novum.molecule.library import Entry, entries
 from novum.molecule.oracles import read_oracle
-from novum.molecule.scorers import Job, Pool
+from novum.molecule.scorers import Job, Scorers
 from novum.molecule.scores import Score, Status
 from novum.molecule.sheets import open_files
 
@@ -96,24 +97,25 @@ def score_library(wish: Wish, told: Callable[[Tally], None] = lambda _: None) ->
     if files & {path.resolve() for path in (wish.out, wish.sdf) if path}:
         raise UsageError(f"{wish.out} would write over what is read; choose another --out")
     cache = wish.cache or default_cache(wish.oracle)
-    Cache(cache).close()
     tally = Tally(oracle.better)
-    outputs = open_files(wish.out, wish.sdf)
-    start = time.monotonic()
-    try:
-        with Pool(Job(wish.oracle.resolve(), cache.resolve()), wish.processes) as pool:
-            for entry, score in _in_order(source, pool):
+    with closing(Cache(cache)) as answers:
+        job = Job(wish.oracle.resolve(), cache.resolve())
+        scorers = Scorers(job, Remembered(oracle, answers), wish.processes)
+        outputs = open_files(wish.out, wish.sdf)
+        start = time.monotonic()
+        try:
+            for entry, score in _in_order(source, scorers):
                 for output in outputs:
                     output.write(entry, score)
                 tally.count(entry, score)
-                tally.found, tally.asked = pool.found, pool.asked
+                tally.found, tally.asked = scorers.found, scorers.asked
                 tally.seconds = time.monotonic() - start
                 told(tally)
-        for output in outputs:
-            output.put()
-    finally:
-        for output in outputs:
-            output.drop()
+            for output in outputs:
+                output.put()
+        finally:
+            for output in outputs:
+                output.drop()
     return tally
 
 
@@ -124,26 +126,32 @@ def default_cache(oracle: Path) -> Path:
     return directory / "oracles.db"
 
 
-def _in_order(source: Iterator[Entry], pool: Pool) -> Iterator[tuple[Entry, Score]]:
+def _in_order(source: Iterator[Entry], scorers: Scorers) -> Iterator[tuple[Entry, Score]]:
     """Records with their answers, in the order of the library."""
     window: deque[_Row] = deque()
     waiting: dict[str, list[_Row]] = {}
     unavailable = 0
-    while True:
-        while len(window) < WINDOW and pool.is_hungry and (entry := next(source, None)):
-            window.append(_Row(entry))
-            if entry.smiles not in waiting:  # else it is being asked for
-                pool.give(entry.smiles)
-            waiting.setdefault(entry.smiles, []).append(window[-1])
-        if not window:
-            return
-        for smiles, score in pool.collect():
-            unavailable = unavailable + 1 if score.status is Status.UNAVAILABLE else 0
-            if unavailable >= DOWN:
-                raise NovumError(
-                    f"the oracle is not available: {score.reason}; later, the same command goes on"
-                )
-            for row in waiting.pop(smiles):
-                row.score = score
+    for smiles, score in scorers.score(_read(source, window, waiting)):
+        unavailable = unavailable + 1 if score.status is Status.UNAVAILABLE else 0
+        if unavailable >= DOWN:
+            raise NovumError(
+                f"the oracle is not available: {score.reason}; later, the same command goes on"
+            )
+        for row in waiting.pop(smiles):
+            row.score = score
         while window and (score_of := window[0].score) is not None:
             yield window.popleft().entry, score_of
+
+
+def _read(
+    source: Iterator[Entry], window: deque[_Row], waiting: dict[str, list[_Row]]
+) -> Iterator[str | None]:
+    """The molecules that are not asked for already; None while there is no room for another."""
+    for entry in source:
+        while len(window) >= WINDOW:
+            yield None
+        row, rows = _Row(entry), waiting.setdefault(entry.smiles, [])
+        window.append(row)
+        rows.append(row)
+        if len(rows) == 1:
+            yield entry.smiles

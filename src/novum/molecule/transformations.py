@@ -12,28 +12,28 @@ The lab's `ideas.toml` holds them; the file may grow while a campaign runs.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from rdkit import Chem
 from rdkit.Chem import QED, rdChemReactions
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.filters import Box, Filters
 from novum.molecule.identity import same_compound
 from novum.molecule.molecules import Molecule, MoleculeError, read
+from novum.tables import read_table
 
 MOST_PRODUCTS = 200  # of one reaction on one lead
 
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _Entry(Table):
     key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
     title: Text
     kind: Text
@@ -43,9 +43,8 @@ class _Entry(BaseModel):
     try_refused: bool = False
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    transformation: list[_Entry] = []
+class _File(Table):
+    transformation: list[_Entry] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,9 @@ def read_transformations(path: Path) -> list[Transformation]:
     Raises:
         UsageError: if it is missing or not sound, naming the transformation.
     """
-    try:
-        entries = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise UsageError(f"no transformations at {path}; write some there") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        told = f"{where}: {first['msg']} (transformations count from 0)"
-        raise UsageError(f"{path}: {told}") from None
+    if not path.exists():
+        raise UsageError(f"no transformations at {path}; write some there")
+    entries = read_table(_File, path)
     keys = [entry.key for entry in entries.transformation]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise UsageError(f"{path}: more than one transformation has the key {twice[0]!r}")

@@ -9,13 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-from novum.records import Measurement
+from novum.records import LARGEST, Measurement, is_number
 
 ITEMS = "items"  # in a result: the scores and weights whose weighted mean is the metric
 _MOST = 1000
 _MOST_ITEMS = 100_000
 _ROUNDING = 1e-3  # of the scores' size: how far the weighted mean may be from the metric
 _LONGEST_NAME = 100
+_NO_NUMBER = f"not a finite number up to {LARGEST:g}"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
 _MARKED = re.compile(r"METRIC[ \t]+([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(\S.*)", re.ASCII)
 _PLAIN = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):[ \t]*(\S.*)", re.ASCII)
@@ -57,7 +58,7 @@ def parse_result(text: bytes, name: str) -> Measurement:
         raise InvalidMetricError(f"the evaluator's result has no `{name}`")
     metric = _as_finite(data[name])
     if metric is None:
-        raise InvalidMetricError(f"`{name}` is not a finite number: {str(data[name])[:60]}")
+        raise InvalidMetricError(f"`{name}` is {_NO_NUMBER}: {str(data[name])[:60]}")
     items = _items(data[ITEMS], name, metric) if ITEMS in data else ()
     numbers = finite_numbers(data)
     others = {key: value for key, value in numbers.items() if key != name}
@@ -113,7 +114,7 @@ def parse_output(output: bytes, name: str) -> Measurement:
     numbers = {number for _, number in read if number is not None}
     for text, number in read:
         if number is None:
-            raise InvalidMetricError(f"`{name}` is not a finite number: {text[:60]}")
+            raise InvalidMetricError(f"`{name}` is {_NO_NUMBER}: {text[:60]}")
     if len(numbers) > 1:
         raise InvalidMetricError(
             f"`{name}` was printed with different values: {', '.join(values)[:80]}"
@@ -142,7 +143,7 @@ def _as_finite(value: object) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if is_number(number) else None
 
 
 def _refuse(token: str) -> float:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -37,8 +38,11 @@ class _Member(NamedTuple):
 class Census:
     """Counts the descendants of a process again and again, without keeping it from its work."""
 
-    def __init__(self, root: int, memory_limit_mb: float, most: int) -> None:
+    def __init__(
+        self, root: int, memory_limit_mb: float, most: int, counted: Callable[[], float]
+    ) -> None:
         self._root = root
+        self._counted = counted  # processor seconds as the kernel counts them, if it does
         self._limit = memory_limit_mb
         self._most = most  # more processes than these are not looked at, only counted
         self._ticks = os.sysconf("SC_CLK_TCK")
@@ -91,12 +95,15 @@ class Census:
         )
 
     def _cpu(self, members: list[_Member]) -> float:
-        """Processor seconds of the living, the waited for, and those that nobody waited for."""
+        """Processor seconds of the living, the waited for, and those that nobody waited for.
+
+        Of the last, where only we count, what they used when they were last seen.
+        """
         times = {(m.pid, m.started): m.own for m in members}
         self._gone += sum(own for key, own in self._times.items() if key not in times)
         self._times = times
         waited_for = sum(m.own + m.waited for m in members)
-        return max(waited_for, self._gone + sum(times.values()))
+        return max(waited_for, self._gone + sum(times.values()), self._counted())
 
     def _memory(self, members: list[_Member]) -> float:
         """Private memory of all, and the largest shared part, which is likely shared by all.

@@ -1,7 +1,8 @@
 """Control groups of the kernel, where we may make them: as root, mostly.
 
-They bound memory and the number of tasks exactly. Watching alone loses against a fork bomb, and
-the kernel's limit on the processes of a user does not hold for root.
+They bound memory and the number of tasks exactly, and miss no processor time. Watching alone loses
+against a fork bomb, and does not see children that are gone at once and that nobody waits for; the
+kernel's limit on the processes of a user does not hold for root.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from novum.sandbox.supervisor import send
 
 _ROOT = Path("/sys/fs/cgroup")
 _SIGKILL = 9
+_ACCOUNTS = ("cpu.stat", "cpuacct.usage")  # where the processor time of all members stands
 _numbers = itertools.count()
 
 
@@ -38,6 +40,16 @@ class Group:
         return " ".join(
             f"'{file if file.exists() else file.with_name('cgroup.procs')}'" for file in files
         )
+
+    def cpu_seconds(self) -> float:
+        """The processor time of all members so far; 0 where the kernel does not count it."""
+        for path in self._paths:
+            for line in _read(path / "cpu.stat").splitlines():
+                if line.startswith("usage_usec "):
+                    return int(line.split()[1]) / 1e6
+            if nanoseconds := _read(path / "cpuacct.usage"):
+                return int(nanoseconds) / 1e9
+        return 0.0
 
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel ended a member for its memory."""
@@ -73,20 +85,20 @@ def _parents() -> Iterator[tuple[Path, bool]]:
     """Our own groups in the hierarchies that matter, and whether they are of the older kind."""
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers in {"pids", "memory"}:
-            yield _ROOT / controllers / path.lstrip("/"), True
-        elif not controllers and (_ROOT / "cgroup.controllers").exists():
+        for name in {"pids", "memory", "cpuacct"}.intersection(controllers.split(",")):
+            yield _ROOT / name / path.lstrip("/"), True
+        if not controllers and (_ROOT / "cgroup.controllers").exists():
             yield _ROOT / path.lstrip("/"), False
 
 
 def _make(path: Path, limits: Mapping[str, int]) -> Path | None:
-    """A new group with those limits that its controllers know; None if that is not possible."""
+    """A new group with those limits that its controllers know; None if it would do nothing."""
     try:
         path.mkdir()
     except OSError:
         return None
     set_limits = [_set(path / name, value) for name, value in limits.items()]
-    if any(set_limits):
+    if any(set_limits) or any((path / name).exists() for name in _ACCOUNTS):
         return path
     path.rmdir()
     return None

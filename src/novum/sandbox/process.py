@@ -44,7 +44,7 @@ _NOT_STARTED = 127  # as shells have it
 _LAUNCH = """
 ulimit -c 0; ulimit -f {blocks}; ulimit -d {kilobytes}
 {{ ulimit -p {tasks} || ulimit -u {tasks}; echo 1000 > /proc/self/oom_score_adj; }} 2>/dev/null
-for group in {groups}; do echo 0 > "$group"; done
+for group in {groups}; do echo 0 > "$group"; done 2>/dev/null
 exec "$@"
 """
 
@@ -239,7 +239,7 @@ class Process:
     def _prepare_watching(self) -> None:
         limits = self.command.limits
         self._most = limits.processes + (2 if self.confined else 1)
-        self._census = Census(self._root.pid, limits.memory_mb, self._most)
+        self._census = Census(self._root.pid, limits.memory_mb, self._most, self._group.cpu_seconds)
         self._census_due = self.started + _CENSUS_EVERY / 2
         self._disk_due = self.started + _DISK_EVERY
         self._selector = selectors.DefaultSelector()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from novum.errors import UsageError
 from novum.site.config import read_site
+from novum.site.overview import change
 from novum.site.records import Experiment, State
 from novum.site.store import Store, store_of
 
@@ -26,8 +27,8 @@ def approve(lab: Path, number: int | None, who: str) -> str:
                 f"experiment {experiment.id} of the site is {experiment.state}: it needs no word"
             )
         store.set_state(experiment.id, State.RUNNING, f"approved by {who}", who)
-        headline = store.variant(experiment.candidate).headline
-    return f"experiment {experiment.id} is shown from the next page view on: {headline}"
+        what = change(store, experiment)
+    return f"experiment {experiment.id} is shown from the next page view on; {what}"
 
 
 def roll_back(lab: Path, reason: str, who: str) -> str:
@@ -38,7 +39,8 @@ def roll_back(lab: Path, reason: str, who: str) -> str:
     """
     read_site(lab)  # says so if it is no lab with a site
     with closing(store_of(lab)) as store:
-        tried = [one for one in store.experiments() if one.state in OPEN]
+        page = store.incumbent()
+        tried = [one for one in store.experiments() if one.state in OPEN and one.candidate != page]
         for one in tried:
             store.set_state(one.id, State.ROLLED_BACK, reason, who)
         if tried:
@@ -46,7 +48,7 @@ def roll_back(lab: Path, reason: str, who: str) -> str:
             return f"experiment {numbers} is shown to nobody from the next page view on"
         before = _before(store)
         for one in store.experiments():
-            if one.candidate == store.incumbent() and one.state is not State.ROLLED_BACK:
+            if one.candidate == page and one.state is not State.ROLLED_BACK:
                 store.set_state(one.id, State.ROLLED_BACK, reason, who)
         store.promote(before, who)
         headline = store.variant(before).headline

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from novum.errors import LabError, UsageError
+from novum.lab.tables import Table
 from novum.site.visits import DAY
-from novum.tables import Table, checked, read_toml
+from novum.tables import read_table
 
 SITE = "site.toml"
 HOUR = 3600.0
@@ -114,9 +114,6 @@ def read_site(lab: Path) -> Site:
     """What `site.toml` of a lab says; what it does not say is as above.
 
     Raises:
-        LabError: naming the key that is not sound, and those that are known.
+        UsageError: if it is missing or not sound, naming the key and those that are known.
     """
-    try:
-        return checked(Site, read_toml(lab / SITE))
-    except UsageError as error:
-        raise LabError(f"{SITE}: {error}") from None
+    return read_table(Site, lab / SITE)

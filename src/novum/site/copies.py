@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.site.records import Copy
-from novum.tables import Table, checked, read_toml
+from novum.tables import read_table
 
 COPY = "copy.toml"
 LARGEST = 64 * 1024  # bytes: what is longer is no copy, and is not parsed
@@ -27,5 +28,5 @@ def read_copy(path: Path) -> Copy:
     """
     if path.is_file() and path.stat().st_size > LARGEST:
         raise UsageError(f"{path.name} has {path.stat().st_size} bytes, of at most {LARGEST}")
-    found = checked(CopyFile, read_toml(path))
+    found = read_table(CopyFile, path)
     return Copy(found.headline, found.subhead, found.call_to_action, tuple(found.body))

@@ -150,11 +150,7 @@ def _drawn(rows: Sequence[_Row], directory: Path) -> str:
         write_whole(directory / PICTURE, _picture(rows))
     except ImportError:
         return "*No picture:* pip install 'novum[plot]'"
-    return (
-        f"![conversion rates]({PICTURE})\n\nGreen: the candidate's rate over all its batches so "
-        "far; grey: that of the visitors who saw the other copy at the same time. The numbers are "
-        "those of experiments."
-    )
+    return f"![conversion rates]({PICTURE})\n\nRates over all batches of an experiment so far."
 
 
 def _picture(rows: Sequence[_Row]) -> bytes:
@@ -172,12 +168,15 @@ def _picture(rows: Sequence[_Row]) -> bytes:
         across, up = (0.0, float(total)), (0.0, 115 * highest)
         labels = ("visitors in experiments", "conversion rate, %")
         axes = canvas.frame(figure, across, up, labels, renderer)
+        batches = sum(len(row.batches) for row in shown)
+        below = f"{total:,} visitors in {batches:,} batches; each number is an experiment"
+        title = "Green: the candidate. Grey: the other copy, at the same time"
+        canvas.heading(figure, axes, renderer, title, below)
         begin = 0
         for row, course in zip(shown, courses, strict=True):
             _lines(axes, begin, course)
             axes.axvline(begin, color=FAINT, linewidth=0.6)
-            number = row.name.partition(" ")[0]
-            axes.text(begin, up[1], f" {number}", color=INK, fontsize=9, va="top")
+            axes.text(begin, up[1], f" {row.name}", color=INK, fontsize=9, va="top")
             begin += _visitors(row.arms)
 
     return canvas.painted(paint)

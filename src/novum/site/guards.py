@@ -40,7 +40,12 @@ def share(
 
     `arms` counts those visitors as conversions; `max_worse` is a difference of shares; `coin` the
     part of the visitors that is shown the candidate. Drifts that both arms share do no harm.
+
+    Raises:
+        ValueError: if `max_worse` or `coin` cannot be.
     """
+    if not (0 <= max_worse < 1 and 0 < coin < 1):
+        raise ValueError("a guard of a share needs 0 <= max_worse < 1, and a coin between 0 and 1")
     seen = arms if more_is_worse else complement(arms)
     bettor = Bettor(weighted(BASES), weighted(HARMS))
     log = bettor.against(Line(1.0, max_worse), 1, coin).log_value(seen)
@@ -75,7 +80,11 @@ class Mean:
         coin: float = 0.5,
         error: float = ERROR,
     ) -> None:
-        """`max_worse` and `bound` in the unit of the values."""
+        """`max_worse` and `bound` in the unit of the values.
+
+        Raises:
+            ValueError: if one of them or `coin` cannot be.
+        """
         if not (0 < bound < math.inf and 0 <= max_worse < bound and 0 < coin < 1):
             raise ValueError("a guard needs 0 <= max_worse < bound, and a coin between 0 and 1")
         self._name, self._max_worse, self._bound = name, max_worse, bound

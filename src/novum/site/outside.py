@@ -25,13 +25,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from novum.errors import NovumError, UsageError
+from novum.lab.tables import Table
 from novum.site.hosting import Host, body_of
 from novum.site.records import Arm, Conversion, Event, Experiment, Exposure, Signal
 from novum.site.store import Store, store_of
 from novum.site.telling import REVENUE, refused
 from novum.site.tokens import known_as, secret, signature, site_key
 from novum.site.visits import DAY
-from novum.tables import Table, checked
+from novum.tables import checked
 
 LARGEST = 4 * 1024 * 1024  # bytes of a message
 AT_ONCE = 10_000  # events of a file that are written together

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from novum.site.config import Site, read_site
 from novum.site.measuring import everybody
-from novum.site.records import Experiment, State
+from novum.site.records import Copy, Experiment, State
 from novum.site.store import Store, store_of
 from novum.terminal import counted, harmless
 
@@ -60,7 +61,7 @@ def told(known: dict[str, Any]) -> str:
     ]
     lines += [f"  {share:6.1%}  {who}" for who, share in known["shown"].items()]
     if known["experiments"]:
-        lines += ["", "nr  state        candidate        control          headline"]
+        lines += ["", "nr  state        candidate        control          what is tried"]
         lines += [_row(one) for one in known["experiments"]]
     if known["left_out"]:
         left = ", ".join(f"{why} {visits:,}" for why, visits in known["left_out"].items())
@@ -95,11 +96,22 @@ def _experiment(store: Store, site: Site, one: Experiment) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "claim": one.claim,
-        "headline": store.variant(one.candidate).headline,
+        "change": change(store, one),
         "opened": one.opened,
         "changed": one.changed,
         **{arm: [count.visitors, count.conversions] for arm, count in arms.items()},
     }
+
+
+def change(store: Store, experiment: Experiment) -> str:
+    """What sets the candidate apart: the first part in which it differs from its control."""
+    candidate = store.variant(experiment.candidate)
+    control = candidate if experiment.control is None else store.variant(experiment.control)
+    for name in (field.name for field in fields(Copy)):
+        if (ours := getattr(candidate, name)) != getattr(control, name):
+            words = "\n".join(line for line in ours if line not in control.body) or "shorter"
+            return f"{name}: {words if name == 'body' else ours}"
+    return f"the page as it is: {candidate.headline}"
 
 
 def _copy(store: Store, digest: str) -> dict[str, str]:
@@ -109,7 +121,7 @@ def _copy(store: Store, digest: str) -> dict[str, str]:
 def _row(one: dict[str, Any]) -> str:
     arms = "  ".join(_rate(*one[arm]) for arm in ("candidate", "control"))
     why = f"; {harmless(one['reason'])}" if one["state"] in _EXPLAINED else ""
-    return f"{one['number']:>2}  {one['state']:11}  {arms}  {harmless(one['headline'])}{why}"
+    return f"{one['number']:>2}  {one['state']:11}  {arms}  {harmless(one['change'])}{why}"
 
 
 _EXPLAINED = {State.ROLLED_BACK, State.STOPPED}

@@ -17,7 +17,7 @@ from novum.judge.rate import GIVE_UP, Bars, bars
 STREAMS = 300
 LATER = 1.05  # each look at so many times the visitors of the one before
 NORMAL = 100.0  # from this variance on, a binomial number is drawn as a normal one
-MOST = 10**12  # visitors; nothing is planned beyond
+MOST = 10**9  # visitors; no test that takes more is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,13 @@ class Plan:
             )
         if not 0 < self.error_rate < 0.5:
             raise UsageError(f"the error rate is {self.error_rate:g}; it lies between 0 and 0.5")
-        if not 1e-3 * self.rate <= self.needed < 1:
+        if not 1e-3 * self.rate <= self.needed < 0.999 * (1 - self.rate):
             raise UsageError(
-                f"min_effect is {self.needed:g}; it is a difference of rates, below 1 and at least "
-                "a thousandth of the rate"
+                f"min_effect is {self.needed:g}; it is a difference of rates, a thousandth of the "
+                "rate at least, and less than what is left above it"
             )
+        if fixed_visitors(self) > MOST:
+            raise UsageError(f"to find that takes more than {MOST:,} visitors; look for more")
 
     @property
     def needed(self) -> float:
@@ -122,8 +124,8 @@ def _stream(
     chance: random.Random, decision: _Decision, rates: tuple[float, float], first: int
 ) -> tuple[int, bool]:
     """How many visitors one candidate takes, and whether it is kept."""
-    arms, visitors = Arms(0, 0, 0, 0), 0
-    while visitors < MOST:
+    arms, visitors, kept = Arms(0, 0, 0, 0), 0, None
+    while kept is None:
         more = max(first, round(visitors * (LATER - 1)))
         visitors += more
         shown = _binomial(chance, more, 0.5)
@@ -134,9 +136,7 @@ def _stream(
             _binomial(chance, more - shown, rates[1]),
         )
         kept = decision.of(arms)
-        if kept is not None:
-            return visitors, kept
-    return visitors, False
+    return visitors, kept
 
 
 def _binomial(chance: random.Random, count: int, rate: float) -> int:

@@ -29,9 +29,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from novum.errors import LabError, UsageError
+from novum.lab.tables import Table
 from novum.site.records import Copy
-from novum.tables import Table, checked, read_toml
+from novum.tables import read_table
 
 RULES = "rules.toml"
 SHOWN = 60  # characters of the copy that a refusal quotes at most
@@ -177,12 +177,9 @@ def read_rules(path: Path) -> Rules:
     """The rules of a lab.
 
     Raises:
-        LabError: if the file is missing or not sound, naming the key.
+        UsageError: if the file is missing or not sound, naming the key.
     """
-    try:
-        return checked(Rules, read_toml(path))
-    except UsageError as error:
-        raise LabError(f"{path.name}: {error}") from None
+    return read_table(Rules, path)
 
 
 def grade(texts: Sequence[str]) -> float:

@@ -431,6 +431,19 @@ def test_a_fresh_campaign_can_judge_what_was_measured_before(lab, novum, tmp_pat
     assert [e.verdict.evidence.values for e in one] == [e.verdict.evidence.values for e in two]
 
 
+def test_the_report_shows_the_leads_and_all_molecules(lab, novum, tmp_path):
+    rows = export(novum, lab)
+    novum("assay", "import", lab, results(tmp_path / "r.csv", rows, pyridyl=9.0))
+    campaign("run", lab)
+    novum("report", lab, "--out", tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "From the start (`" in text and "in 1 kept change" in text
+    assert "| nr | molecule | pic50 | verdict |" in text and "pose.png" not in text
+    with (tmp_path / "report" / "molecules.csv").open(newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert listed[0]["name"] == "pyridyl" and len(listed) == 1 + len(IDEAS)
+
+
 def test_a_molecule_lab_becomes_an_assay_lab_by_its_oracle(lab, novum, tmp_path, monkeypatch):
     (lab / "oracle.toml").write_text('[oracle]\nkind = "plate"\n')
     (lab / "filters.toml").write_text("")

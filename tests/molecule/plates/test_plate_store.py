@@ -12,7 +12,7 @@ pytest.importorskip("rdkit")
 
 from plate_cases import LEAD, POTENCY, contents, potency, signal
 
-from novum.errors import LabError, NovumError
+from novum.errors import LabError, NovumError, UsageError
 from novum.molecule.plates.assay import parse_assay
 from novum.molecule.plates.oracle import PlateOracle
 from novum.molecule.plates.reading import Found, Reading
@@ -237,6 +237,6 @@ def test_the_table_of_the_oracle_is_checked(tmp_path, monkeypatch):
     assert (oracle.better, oracle.settings["run"]) == ("high", 2)
     assert PlateOracle.from_table({"replicate": 1}, tmp_path).settings["run"] == 1
     for table in ({"colour": 1}, {"replicate": -1}, {"assay": "../assay.toml"}):
-        with pytest.raises(LabError, match=next(iter(table))):
+        with pytest.raises(UsageError, match=next(iter(table))):
             PlateOracle.from_table(table, tmp_path)
     assert parse_assay(POTENCY).digest[:16] == oracle.settings["assay"]

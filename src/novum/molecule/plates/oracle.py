@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from novum.errors import LabError
 from novum.lab.tables import RelativePath, Table
@@ -24,6 +24,7 @@ from novum.molecule.plates.assay import ASSAY_FILE, Assay, read_assay
 from novum.molecule.plates.results import Answer, State, answer
 from novum.molecule.plates.store import STORE_FILE, PlateStore
 from novum.molecule.scores import Score, Setting, Status
+from novum.tables import checked
 
 CACHE_VARIABLE, RUN_VARIABLE = "NOVUM_CACHE", "NOVUM_RUN"
 _DAY = 86400.0
@@ -32,7 +33,6 @@ _DAY = 86400.0
 class PlateTable(Table):
     """What `oracle.toml` may say for `kind = "plate"`."""
 
-    kind: Literal["plate"] = "plate"
     assay: RelativePath = ASSAY_FILE
     replicate: Annotated[int, Field(ge=0, strict=True)] | None = None
 
@@ -56,14 +56,9 @@ class PlateOracle:
         """As `oracle.toml` says; the run is `NOVUM_RUN`, and plates are in `NOVUM_CACHE`.
 
         Raises:
-            LabError: if the table or the assay is not sound, or there is no `NOVUM_CACHE`.
+            UsageError: if the table or the assay is not sound, or there is no `NOVUM_CACHE`.
         """
-        try:
-            said = PlateTable.model_validate(dict(table))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise LabError(f"oracle.toml: `{key}`: {first['msg']}") from None
+        said = checked(PlateTable, table)
         cache = os.environ.get(CACHE_VARIABLE)
         if not cache:
             raise LabError(

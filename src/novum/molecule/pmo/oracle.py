@@ -8,10 +8,11 @@ from typing import Any, Literal, Self
 from rdkit import rdBase
 
 from novum.errors import UsageError
+from novum.lab.tables import Table
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.pmo.definitions import FORMULAS
 from novum.molecule.scores import Score, Setting, Status
-from novum.tables import Table, checked
+from novum.tables import checked
 
 
 class _Table(Table):

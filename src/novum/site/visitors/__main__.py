@@ -19,8 +19,7 @@ from novum.site.visitors.processes import gather
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the crowd; the exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     now = time.time()
     origin = now if options.origin is None else options.origin
     clock = Clock(origin if options.start is None else options.start, origin, options.speed)
@@ -42,11 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if whole else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(
         prog="python -m novum.site.visitors", description="Simulated visitors for a site."
     )
-    add = parser.add_argument
+    add = found.add_argument
     add("--url", type=_address, required=True, help="of the site, such as http://127.0.0.1:8080")
     add("--seed", type=int, default=0, help="the same seed, the same people (0)")
     add("--processes", type=_whole, default=1, help="that share the crowd (1)")
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--speed", type=_positive, default=1, help="seconds of the site's clock in a second (1)")
     add("--origin", type=float, help="real time at which the site's clock began (now)")
     add("--start", type=float, help="what the site's clock said then (the same)")
-    return parser
+    return found
 
 
 def _address(text: str) -> tuple[str, int]:

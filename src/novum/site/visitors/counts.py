@@ -33,9 +33,9 @@ NAMES = (
     "bots",
     "sly",
     "private",
-    "visits",  # pages that came, prefetches and bots included
-    "lost",  # pages that did not
-    "prefetches",
+    "visits",  # pages that were loaded, also by bots
+    "lost",  # pages that did not come
+    "prefetches",  # pages that were asked for beforehand, whatever came of it
     "seen",  # exposures that were acknowledged
     "converted",  # conversions that were acknowledged
     "signals",

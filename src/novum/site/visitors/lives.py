@@ -9,10 +9,9 @@ from novum.site.visitors.counts import Counts
 from novum.site.visitors.minds import Minds, Words
 from novum.site.visitors.pages import Page, Reader
 from novum.site.visitors.people import Kind, Visitor
-from novum.site.visitors.wire import UnreachableError, Wire
+from novum.site.visitors.wire import Answer, UnreachableError, Wire
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds of real time before an event is sent again
-UNCOUNTED = 302  # by it the call to action leads on those who are not counted
 REFUSED, TOO_MANY, FAULT = 400, 429, 500  # statuses; after the last two an event is sent again
 
 
@@ -65,7 +64,7 @@ class Life:
         who = self._who
         if who.prefetched:
             self._world.counts.happened["prefetches"] += 1
-            await self._open(("Sec-Purpose", "prefetch"))
+            await self._load(("Sec-Purpose", "prefetch"))
             if not who.opens:
                 return
         for visit, pause in enumerate((0.0, *who.returns)):
@@ -106,31 +105,32 @@ class Life:
         return told
 
     async def _signal(self, page: Page, bounces: bool) -> None:
+        """Tell, as the page's script would, that somebody left at once, or when he did anything."""
         if page.token is None:
             return
-        values = {"bounce": float(bounces)}
+        kind, value = "bounce", 1.0
         if not bounces:
-            values["interaction_ms"] = self._world.minds.interaction_ms(self._who, page.words)
-        for kind, value in values.items():
-            target = f"/signal?t={page.token}&kind={kind}&value={value:.0f}"
-            told = await self._tell("POST", target)
-            self._world.counts.happened["signals"] += told
+            kind, value = "interaction_ms", self._world.minds.interaction_ms(self._who, page.words)
+        target = f"/signal?kind={kind}&value={value:.0f}&t={page.token}"
+        told = await self._tell("POST", target)
+        self._world.counts.happened["signals"] += told
 
-    async def _open(self, *headers: tuple[str, str]) -> Page | None:
+    async def _open(self) -> Page | None:
         """Load the page; none if it does not come, as nobody tries twice."""
-        happened = self._world.counts.happened
-        try:
-            answer = await self._world.wire.ask("GET", "/", (*self._headers(), *headers))
-        except UnreachableError:
-            happened["lost"] += 1
+        answer = await self._load()
+        if answer is None or answer.status >= REFUSED:
+            self._world.counts.happened["lost"] += 1
             return None
-        if answer.status >= REFUSED:
-            happened["lost"] += 1
-            return None
-        happened["visits"] += 1
+        self._world.counts.happened["visits"] += 1
         if self._who.cookies:
             self._cookies.update(_named(cookie) for cookie in answer.cookies)
         return self._world.reader.read(answer.body.decode("utf-8", "replace"))
+
+    async def _load(self, *headers: tuple[str, str]) -> Answer | None:
+        try:
+            return await self._world.wire.ask("GET", "/", (*self._headers(), *headers))
+        except UnreachableError:
+            return None
 
     async def _tell(self, method: str, target: str) -> bool:
         """Send an event until the server has answered; whether it took it."""
@@ -146,7 +146,7 @@ class Life:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         happened["unanswered"] -= 1
-        taken = answer.status < REFUSED and answer.status != UNCOUNTED
+        taken = answer.status < REFUSED
         happened["refused"] += not taken
         return taken
 

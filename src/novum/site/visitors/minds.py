@@ -24,7 +24,7 @@ Words = tuple[tuple[str, str], ...]  # a part of the page, and its text
 
 
 class Minds:
-    """What the crowd of one seed thinks, where a share of `base` converts on an average page."""
+    """What the crowd of one seed thinks; `base` converts on an average page in a middling mood."""
 
     def __init__(self, chance: Chance, base: float) -> None:
         self._chance = chance

@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from html import unescape
 from html.parser import HTMLParser
 
 from novum.site.visitors.minds import Words
 
-_GO = re.compile(r"""href=["']?(/go\?t=([^"'&\s>]+)[^"'\s>]*)""")
+_GO = re.compile(r"""href=(?P<quote>["'])(?P<go>/go\?t=(?P<token>[\w.~%+=-]+))(?P=quote)""", re.A)
 _IMAGE = re.compile(r"<noscript>\s*<img[^>]*/seen\?t=", re.IGNORECASE)
 _UNREAD = {"script", "style", "noscript", "template", "title", "footer", "nav"}
 _BLOCKS = {"h1", "p", "li", "a"}
@@ -34,8 +33,8 @@ class Reader:
     def read(self, html: str) -> Page:
         """The page that was served."""
         link = _GO.search(html)
-        go, token = (unescape(link[1]), unescape(link[2])) if link else (None, None)
-        same = html.replace(link[2], "") if link else html
+        go, token = (link["go"], link["token"]) if link else (None, None)
+        same = html.replace(link["token"], "") if link else html
         page = self._remembered.get(same)
         if page is None:
             if len(self._remembered) >= _REMEMBERED:
@@ -52,8 +51,8 @@ def read(html: str) -> Page:
     eye.close()
     return Page(
         words=eye.words(),
-        go=unescape(link[1]) if link else None,
-        token=unescape(link[2]) if link else None,
+        go=link["go"] if link else None,
+        token=link["token"] if link else None,
         script="/seen" in html,
         image=bool(_IMAGE.search(html)),
     )

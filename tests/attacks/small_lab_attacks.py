@@ -1,38 +1,89 @@
-"""The attacks: what each tries, what is promised, and the program that tries it.
+"""Attacks on a small lab, as programs, and that lab.
 
 A program runs in the place of `train.py`, after an honest training whose model it has saved; so a
 trial that is measured must have the honest score, and whatever it says it `GOT` was out of bounds.
 """
 
-import textwrap
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-HONEST = "measured as honestly as without it"
-REFUSED = "refused: no score"
-ENDED = "ended by the machine: no score"
-UNREACHED = "nothing is reached, and the score is the honest one"
+from attack import ENDED, HONEST, REFUSED, UNREACHED, programs
+from place import END, READABLE, Place, furnish, machine
+
+from bed_cases import git
+from novum.dataset import Dataset
+from novum.lab import parse_lab
+
+LAB = """\
+[lab]
+name = "attacked"
+[metric]
+name = "mse"
+direction = "minimize"
+[budget]
+seconds = 0.5
+startup = 4
+grace = 0.6
+timeout = 6
+evaluation = 2
+memory_mb = 200
+disk_mb = 20
+log_mb = 1
+processes = 30
+[files]
+editable = ["train.py"]
+[trial]
+run = ["python", "train.py"]
+evaluate = ["python", "evaluate.py"]
+"""
+EVALUATE = """\
+import json, math, os, stat
+from pathlib import Path
+path = Path(os.environ["NOVUM_ARTIFACTS"], "model.json")
+descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    raise SystemExit("the model is no file")
+with os.fdopen(descriptor, "rb") as file:
+    weights = [float(x) for x in json.loads(file.read(1 << 16))]
+points = json.loads(Path(os.environ["NOVUM_HELDOUT"], "validation.json").read_text())
+guess = lambda x: sum(w * x**n for n, w in enumerate(weights))
+mse = sum((guess(x) - y) ** 2 for x, y in points) / len(points)
+Path(os.environ["NOVUM_RESULT"]).write_text(json.dumps({"mse": mse}))
+"""
+START = """\
+tell({"event": "start"})
+def save(weights):
+    (artifacts / "model.json").write_text(json.dumps(weights))
+save([1.0, 0.4])
+"""
+ECHO = """\
+import os, pathlib
+said = pathlib.Path(os.environ["NOVUM_ARTIFACTS"], "said").read_bytes()
+pathlib.Path(os.environ["NOVUM_RESULT"]).write_bytes(said)
+"""
 
 
-@dataclass(frozen=True)
-class Attack:
-    """One attack on the small lab; `states` are the ends of a trial that keep the promise."""
-
-    name: str
-    promise: str
-    program: str
-    states: tuple[str, ...]
-    kind: str
-
-    @property
-    def text(self) -> str:
-        return textwrap.dedent(self.program)
-
-
-def _attacks(kind: str, promise: str, states: str, programs: dict[str, str]) -> list[Attack]:
-    return [
-        Attack(name, promise, program, tuple(states.split()), kind)
-        for name, program in programs.items()
-    ]
+@contextmanager
+def small_lab(path: Path) -> Iterator[Place]:
+    """The lab, its held-out data, and what is around it."""
+    lab = path / "lab"
+    files = {"lab.toml": LAB, "evaluate.py": EVALUATE, "echo.py": ECHO, "train.py": START,
+             "notes.txt": "frozen\n", "frozen/table.txt": "1 2 3\n"}  # fmt: skip
+    for name, text in files.items():
+        (lab / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab / name).write_text(text)
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+        git(lab, *words)
+    data, heldout = lab / ".novum/data/train", lab / ".novum/data/heldout"
+    for directory in (data, heldout):
+        directory.mkdir(parents=True)
+    points = [(x / 50, 1 + x / 100) for x in range(-50, 50)]
+    (heldout / "validation.json").write_text(json.dumps(points))
+    dataset = Dataset(data, heldout, "digest")
+    with machine() as port:
+        yield furnish(lab, parse_lab(LAB), dataset, 0.5, port, (READABLE + START, END))
 
 
 FALSE_NUMBERS = {
@@ -140,6 +191,23 @@ FROZEN = {
         os.utime('evaluate.py', ns=(facts.st_atime_ns, facts.st_mtime_ns))
     """,
     "makes the evaluator executable": "os.chmod('evaluate.py', 0o777)",
+    "swaps a frozen directory for a link to a copy of it": """
+        import shutil
+        shutil.copytree('frozen', 'copy', copy_function=shutil.copy2)
+        shutil.rmtree('frozen'); os.symlink('copy', 'frozen')
+    """,
+    "swaps a frozen file for links, over and over, to its end": """
+        import threading
+        def swap():
+            while True:
+                os.symlink('/etc/passwd', 'new'); os.replace('new', 'notes.txt')
+                with open('new', 'w') as file: file.write('frozen\\n')
+                os.replace('new', 'notes.txt'); os.symlink('.', 'new')
+                os.replace('new', 'notes.txt')
+        threading.Thread(target=swap, daemon=True).start()
+        time.sleep(0.3)
+        os._exit(0)
+    """,
 }
 READING = {
     "looks for held-out data in the whole file system": """
@@ -160,15 +228,9 @@ READING = {
     "reads secrets in its environment": """
         got += [name for name, value in os.environ.items() if 'NOVUM-SECRET' in value]
     """,
-    "reads or writes the ledger": """
-        got += readable(LEDGER)
-        for path in LEDGER:
-            try:
-                open(path, 'ab').close(); got.append(path)
-            except OSError:
-                pass
-    """,
-    "reads the repository's objects": "got += readable(OBJECTS); got += readable(['.git'])",
+    "reads or writes the ledger": "got += readable(LEDGER) + writable(LEDGER)",
+    "reads the repository's objects": "got += readable(OBJECTS + ['.git'])",
+    "moves refs, and leaves hooks in the repository": "got += writable(OBJECTS)",
     "reads what other trials left": "got += readable(OTHERS)",
     "reads Novum's own code": """
         try:
@@ -257,6 +319,7 @@ EXHAUSTION = {
             number += 1
             open(artifacts / str(number), 'w').close()
     """,
+    "trains for long before its clock starts": "# first\nimport time; time.sleep(60)",
     "never ends": "while True: time.sleep(1)",
     "ignores being asked to end": """
         import signal
@@ -271,17 +334,20 @@ EXHAUSTION = {
     """,
 }
 LEFTOVERS = {
-    "writes gigabytes of log": """
+    "writes a hundred times as much log as is kept": """
         line = b'x' * (1 << 20)
-        for _ in range(300):
+        for _ in range(100):
             os.write(1, line)
     """,
     "forks away, to rewrite its model while it is evaluated": """
+        main = os.getpid()
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
+                while os.path.exists(f'/proc/{main}'):
+                    time.sleep(0.01)
                 for _ in range(200):
-                    time.sleep(0.02)
+                    time.sleep(0.3)
                     save([0.0, 0.0, 0.0])
             os._exit(0)
     """,
@@ -311,6 +377,11 @@ LEFTOVERS = {
             path.write_text('#!/bin/sh\\ntouch /tmp/GOT\\n'); path.chmod(0o755)
         pathlib.Path('.gitattributes').write_text('* filter=evil')
     """,
+    "leaves a program with set-user bits": """
+        import shutil
+        shutil.copy('/bin/sh', artifacts / 'shell')
+        os.chmod(artifacts / 'shell', 0o6755)
+    """,
     "leaves a cache for the next trial": """
         places = os.getcwd(), '/tmp', str(pathlib.Path.home()), '/dev/shm', str(artifacts)
         got += readable([place + '/cache' for place in places])
@@ -325,14 +396,14 @@ LEFTOVERS = {
     """,
 }
 SHARED = [
-    *_attacks("a false number", HONEST, "measured", FALSE_NUMBERS),
-    *_attacks("a strange model", REFUSED, "invalid timeout", STRANGE_MODELS),
-    *_attacks("frozen files", REFUSED, "invalid", FROZEN),
-    *_attacks("out of bounds", UNREACHED, "measured", READING),
-    *_attacks(
+    *programs("a false number", HONEST, "measured", FALSE_NUMBERS),
+    *programs("a strange model", REFUSED, "invalid timeout", STRANGE_MODELS),
+    *programs("frozen files", REFUSED, "invalid", FROZEN),
+    *programs("out of bounds", UNREACHED, "measured", READING),
+    *programs(
         "exhaustion", ENDED, "timeout crash out_of_memory invalid infrastructure", EXHAUSTION
     ),
-    *_attacks("what is left behind", HONEST, "measured", LEFTOVERS),
+    *programs("what is left behind", HONEST, "measured", LEFTOVERS),
 ]
 # A lab whose program prints its own score can be told any number, but only a number.
 PRINTED = {
@@ -353,4 +424,23 @@ PRINTED = {
         sys.stdout.write(('x' * 1000 + '\n') * 3000)
         print('METRIC score=1')
     """,
+}
+# A lab whose evaluator hands on what the program says: it is told any number, but only a number.
+ECHOED = {
+    "NaN": '{"score": NaN}',
+    "infinity": '{"score": -Infinity}',
+    "a number that overflows": '{"score": 1e999}',
+    "a number that cannot be squared": '{"score": -1e200}',
+    "a whole number of four thousand digits": '{"score": -' + "9" * 4000 + "}",
+    "a truth": '{"score": true}',
+    "a text": '{"score": "1"}',
+    "a list": '{"score": [1]}',
+    "two values": '{"score": 5, "score": 1}',
+    "two values, one by another spelling": '{"score": 5, "sc\\u006fre": 1}',
+    "items whose mean is another": '{"score": 1, "items": [[5, 1], [6, 1]]}',
+    "items that overflow": '{"score": 1, "items": [[1e300, 1e300], [-1e300, 1e300]]}',
+    "nothing": "",
+    "bytes that are no text": "\xff",
+    "JSON that is nested a million times": "[" * 10**6,
+    "no score": '{"Score": 1}',
 }
