@@ -10,7 +10,7 @@ pytest.importorskip("httpx2")
 from site_cases import BETTER, new_lab, serving
 
 from novum.errors import SiteError
-from novum.site import variant_for
+from novum.site.deciding import variant_for
 from novum.site.records import Arm
 
 HOUR = 3600.0

@@ -1,6 +1,7 @@
 """A site that shows copy to visitors, and remembers who saw and did what; what the copy lab uses.
 
-It needs the extra `novum[site]`; heavy libraries are imported by the module that uses them.
+It needs the extra `novum[site]`; heavy libraries are imported by the module that
+uses them, and nothing is imported here.
 
     records.py     copies, experiments, exposures, conversions: frozen facts
     clock.py       the site's time: real, or sped up for simulated visitors
@@ -9,7 +10,7 @@ It needs the extra `novum[site]`; heavy libraries are imported by the module tha
     visits.py      what visitors saw and did, and what is counted of it; schema.py: the tables
     config.py      site.toml; copies.py: copy.toml; rules.py: rules.toml
     assignment.py  who sees what, by a keyed hash; choosing.py: which copy that is now
-    deciding.py    the same for programs in Python
+    deciding.py    the same for programs in Python: `variant_for`
     tokens.py      what visitors carry, signed; people.py: whose visits do not count
     page.py        a copy in its layout, and the scripts in static/
     server.py      what is answered over HTTP; hosting.py, writing.py: what stands behind it
@@ -17,7 +18,3 @@ It needs the extra `novum[site]`; heavy libraries are imported by the module tha
     remote.py      for pages elsewhere: the snippet, OpenFeature
     serving.py     on a port, until a signal
 """
-
-from novum.site.deciding import Decision, variant_for
-
-__all__ = ["Decision", "variant_for"]
