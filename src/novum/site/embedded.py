@@ -64,8 +64,10 @@ def visited(lab: Path) -> Iterator[str]:
     """While this lasts, the site is served and visited by simulated people; its address.
 
     Raises:
+        UsageError: if the lab has no site.
         SiteError: if it cannot be served; what the server said is in the message.
     """
+    read_site(lab)
     command = [sys.executable, "-m", "novum.site.embedded", str(lab.resolve())]
     with (make_home(lab) / LOG).open("w+b") as log:
         # In a session of its own: Ctrl-C is for the campaign, whose last trial needs visitors.
