@@ -247,6 +247,8 @@ def main() -> None:
         "--part", choices=("mismatch", "pairs", "aa", "campaigns", "all"), default="all"
     )
     given = parser.parse_args()
+    if not given.archive.is_file():
+        parser.error(f"there is no {given.archive}; say with --archive where the archive lies")
     size = QUICK if given.quick else FULL
     began = time.monotonic()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "statsmodels"))

@@ -60,7 +60,7 @@ def started(*words):
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            assert process.wait(20) == 0
         finally:
             process.kill()
             process.stdout.close()

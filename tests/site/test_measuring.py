@@ -122,10 +122,16 @@ def test_ended_at_any_instant_it_goes_on_with_the_same_batch(lab, store):
             measure(trial(lab), crowd)
     numbers = measure(trial(lab), crowd)
     assert numbers["visitors"] + numbers["control_visitors"] == 400
-    again = measure(trial(lab), crowd)
-    assert again == numbers
-    more = measure(trial(lab, run=1), crowd)
-    assert more["visitors"] + more["control_visitors"] == 400 and more != numbers
+    (experiment,) = store.experiments()
+    assert store.batch(experiment.id, "run 0", 400).is_full
+
+
+def test_every_batch_has_visitors_of_its_own(lab, store):
+    """Those of the next run, and those of a later campaign that tries the same again."""
+    crowd = Crowd(store)
+    found = [measure(trial(lab, run=run), crowd) for run in (0, 1, 0, 0)]
+    assert {one["visitors"] + one["control_visitors"] for one in found} == {400}
+    assert len({(one["visitors"], one["conversions"]) for one in found}) == 4
     assert len(store.experiments()) == 1
 
 

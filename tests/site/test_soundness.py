@@ -136,7 +136,14 @@ def test_simulated_people_and_real_ones_do_not_share_a_site(lab, store):
 
 
 def test_what_is_no_lab_with_a_site_is_left_as_it_is(tmp_path):
-    for ask in (overview.facts, embedded.require_real, lambda lab: approving.approve(lab, 1, "x")):
+    def visited(lab):
+        with embedded.visited(lab):
+            pass
+
+    def approve(lab):
+        approving.approve(lab, 1, "Ines")
+
+    for ask in (overview.facts, embedded.require_real, visited, approve):
         with pytest.raises(UsageError, match=r"there is no .*site.toml"):
             ask(tmp_path)
     assert list(tmp_path.iterdir()) == []

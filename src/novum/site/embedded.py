@@ -41,18 +41,20 @@ def serve(lab: Path, address: str, port: int, say: Callable[[str], None]) -> Non
     with closing(store_of(lab)) as store:
         clock, seed = _clock_of(store), _seed(store)
     crowd: list[subprocess.Popen[bytes]] = []
+    ended = threading.Event()
 
     def tell(line: str) -> None:
         say(line)
         if not crowd:  # the first line is the address
             crowd.append(_crowd(line, clock, seed))
-            threading.Thread(target=_end_with, args=(crowd[0],), daemon=True).start()
+            threading.Thread(target=_end_with, args=(crowd[0], ended), daemon=True).start()
 
     try:
         serving.serve(lab, address, port, tell)
         if crowd and crowd[0].poll():
             raise SiteError("the crowd of simulated people failed; why is above")
     finally:
+        ended.set()
         for process in crowd:
             _end(process)
 
@@ -62,8 +64,10 @@ def visited(lab: Path) -> Iterator[str]:
     """While this lasts, the site is served and visited by simulated people; its address.
 
     Raises:
+        UsageError: if the lab has no site.
         SiteError: if it cannot be served; what the server said is in the message.
     """
+    read_site(lab)
     command = [sys.executable, "-m", "novum.site.embedded", str(lab.resolve())]
     with (make_home(lab) / LOG).open("w+b") as log:
         # In a session of its own: Ctrl-C is for the campaign, whose last trial needs visitors.
@@ -131,10 +135,11 @@ def _crowd(address: str, clock: Clock, seed: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
-def _end_with(crowd: subprocess.Popen[bytes]) -> None:
-    """End the server when there is no crowd any more: nobody would come."""
+def _end_with(crowd: subprocess.Popen[bytes], ended: threading.Event) -> None:
+    """End the server when there is no crowd any more, for nobody would come; unless it ended."""
     crowd.wait()
-    os.kill(os.getpid(), signal.SIGTERM)
+    if not ended.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end_with_parent(parent: int) -> None:

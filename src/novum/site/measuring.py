@@ -58,8 +58,8 @@ class Trial:
         return self.split == "holdout"
 
     @property
-    def batch(self) -> str:
-        """The name of its batch of visitors: the same if it is run again after a kill."""
+    def name(self) -> str:
+        """What its batch of visitors is called."""
         return f"claim {self.seed}" if self.claims else f"run {self.run}"
 
 
@@ -84,8 +84,12 @@ def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[s
             sleep(POLL)
         numbers = watch.numbers()
         if store.experiment(experiment.id).state is State.RUNNING:  # it goes on with the next batch
-            store.set_state(experiment.id, State.DONE, f"{trial.batch} is counted", WHO)
+            store.set_state(experiment.id, State.DONE, _counted(trial), WHO)
         return numbers
+
+
+def _counted(trial: Trial) -> str:
+    return f"{trial.name} is counted"
 
 
 def _require_metric(lab: Path) -> None:
@@ -136,9 +140,16 @@ class _Watch:
     """Looks at one batch until it is over, or stopped."""
 
     def __init__(self, store: Store, site: Site, trial: Trial, experiment: int) -> None:
-        self._store, self._site, self._trial, self._number = store, site, trial, experiment
+        self._store, self._site, self._number = store, site, experiment
         self._weeks = self._whole_weeks(store.experiment(experiment))
         self._stopped = ""
+        # Until a batch is counted it is the same, whatever is killed; another campaign that tries
+        # the same has visitors of its own.
+        before = sum(
+            (entry.experiment, entry.detail.get("reason")) == (experiment, _counted(trial))
+            for entry in store.audit()
+        )
+        self._name = f"{trial.name}, again {before}" if before else trial.name
 
     def is_over(self) -> bool:
         """Whether all visitors of the batch are there and their time to convert has passed."""
@@ -170,7 +181,7 @@ class _Watch:
 
     def _batch(self, experiment: Experiment) -> Batch:
         wanted = ENDLESS if self._site.schedule.whole_weeks else self._site.traffic.visitors
-        return self._store.batch(experiment.id, self._trial.batch, wanted)
+        return self._store.batch(experiment.id, self._name, wanted)
 
     def _checked(self, experiment: Experiment) -> Experiment:
         """The experiment, stopped if its visitors were split wrongly, or a guard says so."""
