@@ -18,7 +18,8 @@ def listening(port: int, host: str = HOST) -> Iterator[socket.socket]:
     Raises:
         UsageError: if the port is taken, or the address is none of this machine's.
     """
-    with socket.socket() as sock:
+    # Only where the protocol is named does asyncio send small packets at once.
+    with socket.socket(proto=socket.IPPROTO_TCP) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))

@@ -107,6 +107,19 @@ def test_all_flags_at_once_are_not_sent_again_while_they_are_the_same(served):
     assert ask_all(served, "anna").headers["etag"] == etag != ask_all(served, "bo").headers["etag"]
 
 
+def test_browsers_of_other_sites_may_ask(served):
+    asks = {
+        "origin": "https://example.org",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,if-none-match",
+    }
+    for path in (FLAGS, f"{FLAGS}/copy"):
+        assert served.client.options(path, headers=asks).status_code == 200
+    answer = ask_all(served, "anna", origin="https://example.org")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "etag" in answer.headers["access-control-expose-headers"].lower()
+
+
 def test_by_the_token_of_a_flag_exposure_and_conversion_are_told(served, store):
     before = counted(store)
     token = ask(served, targetingKey="clara").json()["metadata"]["token"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from novum.site import people
 from novum.site.choosing import Guest
@@ -67,6 +68,13 @@ class Remote:
         visitor = write_cookie(self._host.key, guest.cookie)
         facts = {COPY: self._copy(guest), "token": guest.token, "visitor": visitor}
         return JSONResponse(facts, headers=ANYWHERE)
+
+    def protocol(self) -> list[Route]:
+        """The addresses of the protocol, below /ofrep/v1/evaluate."""
+        return [
+            Route("/flags", self.flags, methods=["POST"]),
+            Route("/flags/{key}", self.flag, methods=["POST"]),
+        ]
 
     async def flag(self, request: Request) -> Response:
         """One flag, by the protocol."""

@@ -19,9 +19,11 @@ import hmac
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request, cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from novum.errors import NovumError, SiteError
 from novum.site import people
@@ -38,6 +40,14 @@ AGE = 400 * int(DAY)  # seconds a cookie is kept: the longest that browsers allo
 PRIVATE = {"cache-control": "private, no-store"}
 HTML = "text/html; charset=utf-8"
 PULSE = 2.0  # seconds between two signs of life
+# Browsers ask first whether a page of another site may send JSON.
+FROM_ANYWHERE = Middleware(
+    CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["POST"],
+    allow_headers=["*"],
+    expose_headers=["etag"],
+)
 THANKS = "<!doctype html><meta charset=utf-8><title>Thank you</title><h1>Thank you</h1>"
 
 
@@ -55,8 +65,7 @@ def app(host: Host) -> Starlette:
         Route("/thanks", pages.thanks),
         Route("/snippet.js", remote.snippet),
         Route("/variant", remote.variant, methods=["POST"]),
-        Route("/ofrep/v1/evaluate/flags", remote.flags, methods=["POST"]),
-        Route("/ofrep/v1/evaluate/flags/{key}", remote.flag, methods=["POST"]),
+        Mount("/ofrep/v1/evaluate", routes=remote.protocol(), middleware=[FROM_ANYWHERE]),
         Route("/hook", outside.hook, methods=["POST"]),
         Route("/health", pages.health),
     ]

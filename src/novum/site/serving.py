@@ -27,7 +27,7 @@ def serve(lab: Path, address: str, port: int, say: Callable[[str], None]) -> Non
         where = f"http://{address}:{sock.getsockname()[1]}"
         config = uvicorn.Config(
             app(host),
-            log_level="warning",
+            log_level="error",
             access_log=False,  # who visits is nobody's business
             server_header=False,
             timeout_graceful_shutdown=GRACE,
