@@ -51,7 +51,7 @@ soak: .venv/test
 	@touch $@
 
 .venv/test: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[gpt,plot,agent,chat,mcp,tuner,molecule,qsar,dev]'
+	$(PIP) --editable '.[gpt,plot,agent,chat,mcp,tuner,molecule,qsar,site,dev]'
 	@touch $@
 
 clean:

@@ -53,14 +53,15 @@ class Vectorised:
 
     def log_value(self, counts: Counts) -> Array:
         """The logarithm of the evidence."""
-        return _log_sum(counts @ self.steps + self.weights)
+        return log_sum(counts @ self.steps + self.weights)
 
     def ceiling(self, counts: Counts, block: Counts) -> Array:
         """What the logarithm of the evidence is never above while these visitors are added."""
-        return _log_sum(counts @ self.steps + self.weights + block @ self.gains)
+        return log_sum(counts @ self.steps + self.weights + block @ self.gains)
 
 
-def _log_sum(logs: Array) -> Array:
+def log_sum(logs: Array) -> Array:
+    """The logarithm of the sum over the last axis."""
     top = logs.max(axis=-1)
     found: Array = top + np.log(np.exp(logs - top[..., None]).sum(axis=-1))
     return found
@@ -86,28 +87,32 @@ class Streams:
 def simulate(
     rng: np.random.Generator,
     tests: Bars,
-    rates: tuple[float, float],
+    rates: tuple[float | Array, float | Array],
     streams: int,
     longest: int = LONGEST,
     give_up: bool = True,
 ) -> Streams:
-    """Streams of visitors, each until it is decided, with a look after every visitor."""
+    """Streams of visitors, each until it is decided, with a look after every visitor.
+
+    The rates of candidate and control are the same for all streams, or arrays with one for each.
+    """
     keep, leave = Vectorised(tests.keep()), Vectorised(tests.give_up())
     bounds = -math.log(ERROR), -math.log(GIVE_UP) if give_up else math.inf
-    chances = [share / 2 for rate in rates for share in (rate, 1 - rate)]
+    kinds = [np.asarray(share / 2) for rate in rates for share in (rate, 1 - rate)]
+    chances = np.stack([np.broadcast_to(kind, streams) for kind in kinds], axis=-1)
     counts = np.zeros((streams, 4), dtype=np.int64)
     ceilings = np.zeros((2, streams))  # above the two kinds of evidence, at any look so far
     ending = np.zeros(streams, dtype=np.int64)
     running = np.arange(streams)
     for _ in range(longest // BLOCK):
-        block = rng.multinomial(BLOCK, chances, size=len(running))
+        block = rng.multinomial(BLOCK, chances[running])
         before = counts[running]
         counts[running] += block
         near = np.zeros(len(running), dtype=bool)
         for process, bound, ceiling in zip((keep, leave), bounds, ceilings, strict=True):
             near |= _reaches(process, bound, ceiling, running, before, block)
         if near.any():
-            paths = before[near, None] + _one_by_one(rng, block[near]).cumsum(axis=1)
+            paths = before[near, None] + one_by_one(rng, block[near]).cumsum(axis=1)
             found, last = _first(paths, keep, leave, bounds, tests.middle)
             ending[running[near]] = found
             counts[running[near]] = last
@@ -138,7 +143,7 @@ def _reaches(
     return reaches
 
 
-def _one_by_one(rng: np.random.Generator, blocks: Counts) -> Counts:
+def one_by_one(rng: np.random.Generator, blocks: Counts) -> Counts:
     """The visitors of each block in random order: blocks x visitors x the four."""
     kinds = np.array([np.repeat(np.arange(4), block) for block in blocks])
     found: Counts = np.eye(4, dtype=np.int64)[rng.permuted(kinds, axis=1)]
@@ -197,11 +202,12 @@ def wald(lift: float) -> float:
     small = lift < LIFT / 2
     line = Line(1.0, LIFT * BASE if small else 0.0)
     q = line.nearest(candidate, control)
-    visitor = (_divergence(candidate, line.at(q)) + _divergence(control, q)) / 2
-    return (_divergence(ERROR, POWER) if small else _divergence(POWER, ERROR)) / visitor
+    visitor = (divergence(candidate, line.at(q)) + divergence(control, q)) / 2
+    return (divergence(ERROR, POWER) if small else divergence(POWER, ERROR)) / visitor
 
 
-def _divergence(first: float, second: float) -> float:
+def divergence(first: float, second: float) -> float:
+    """Kullback and Leibler's, of two coins."""
     return first * math.log(first / second) + (1 - first) * math.log((1 - first) / (1 - second))
 
 

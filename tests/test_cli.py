@@ -324,7 +324,7 @@ def test_new_never_writes_into_a_directory_that_is_in_use(lab):
 
 
 def test_new_refuses_what_it_does_not_know(tmp_path):
-    assert "there are: assay, gpt, molecule, screen" in novum(
+    assert "there are: assay, copy, gpt, molecule, screen" in novum(
         "new", "chess", tmp_path / "x", status=2
     )
     assert "NAME=NUMBER" in novum("new", "gpt", tmp_path / "x", "--dial", "width=3", status=2)

@@ -6,8 +6,10 @@ from bed_cases import score
 from novum.campaign.case import case_of
 from novum.campaign.events import Judged
 from novum.campaign.traffic import CountsError, arms_of
+from novum.confirmed import claims
 from novum.errors import CampaignError
 from novum.judge import Arms
+from novum.judge.confirm import concurrent
 from novum.judge.rate import RateJudge
 from novum.records import Edit, Measurement, Proposal, TrialResult, TrialState
 from novum.runners.local import LocalRunner
@@ -84,7 +86,7 @@ def test_sound_counts_are_read():
         ({"visitors": 1e300}, "not a count"),
         ({"control_conversions": 991.0}, "more than `control_visitors`"),
         ({"visitors": 0.0, "conversions": 0.0}, "`visitors` is 0"),
-        ({"control_visitors": 500.0}, "an even coin does not do"),
+        ({"control_visitors": 500.0}, "split 1000 to 500, where 750 to 750 was due"),
         ({"conversions": 150.0}, "conversions / visitors is 0.15"),
     ],
 )
@@ -152,7 +154,7 @@ def test_counts_add_up_over_the_runs_until_they_decide(site):
     ("changes", "said"),
     [
         ({"control_conversions": None}, "no `control_conversions`"),
-        ({"visitors": 2000.0, "conversions": 300.0}, "even coin"),
+        ({"visitors": 2000.0, "conversions": 300.0}, "was due"),
     ],
 )
 def test_a_trial_with_bad_counts_is_invalid_and_says_why(site, changes, said):
@@ -187,3 +189,59 @@ def test_the_files_of_the_control_are_those_of_the_incumbent(site):
 
     site.run([page(0.3), page(0.35)], measure)
     assert shown[:3] == ["0.2\n", "0.2\n", "0.3\n"]
+
+
+# Claims
+
+CONFIRMED = LAB.replace("[judge]", 'holdout = ["python", "count.py"]\n\n[judge]')
+
+
+def shown(site, rate):
+    """A measure that remembers who was shown beside whom, and counts 1000 visitors of each."""
+    seen = []
+
+    def measure(order):
+        beside = order.control if order.control is not None else order.tree
+        pages = [float((where / "page.txt").read_text()) for where in (order.tree, beside)]
+        seen.append((order.split, *pages))
+        ours, theirs = (round(1000 * rate(page, len(seen))) for page in pages)
+        counts = {**COUNTS, "conversions": float(ours), "control_visitors": 1000.0}
+        counts["control_conversions"] = float(theirs)
+        return TrialResult(TrialState.MEASURED, Measurement(ours / 1000, counts))
+
+    site.run([page(0.3), page(0.4)], measure)
+    return seen, claims(site.ledger, site.campaign())[0]
+
+
+def test_a_claim_is_made_of_both_arms_side_by_side(site):
+    site.toml(CONFIRMED)
+    seen, (claim,) = shown(site, lambda page, number: page)
+    claimed = [pages for split, *pages in seen if split == "holdout"]
+    assert claimed and all(pages == [0.4, 0.2] for pages in claimed)
+    assert claim.claim.confirmed and claim.claim.pairs == len(claimed)
+    assert claim.claim.low < 0.2 < claim.claim.high
+
+
+def test_a_base_rate_that_drifts_makes_no_claim(site):
+    """From run to run all rates rise; the best is no better than the start once it is claimed."""
+    site.toml(CONFIRMED)
+
+    def rate(page, number):
+        return (page if number < 4 else 0.2) + 0.02 * number
+
+    seen, (claim,) = shown(site, rate)
+    assert not claim.claim.confirmed
+    assert claim.claim.low < 0 < claim.claim.high
+    assert claim.claim.pairs == len([split for split, *_ in seen if split == "holdout"]) >= 4
+
+
+@pytest.mark.parametrize("minimize", [True, False])
+def test_a_claim_of_a_rate_is_about_the_better_direction(minimize):
+    batches = [Arms(4000, 300, 4000, 200)]
+    found = concurrent(batches, 0.05, minimize=minimize, base=0.05)
+    assert found.confirmed is not minimize
+    assert found.gain == pytest.approx(-0.025 if minimize else 0.025)
+    assert found.low < found.gain < found.high
+    huge = concurrent([Arms(10**9, 10**8, 10**9, 10**7)], 0.05, minimize=minimize, base=0.05)
+    assert huge.evidence >= 0 and huge.confirmed is not minimize
+    assert concurrent([], 0.05, minimize=minimize, base=0.05).pairs == 0

@@ -8,6 +8,7 @@
     ├── LedgerError            the ledger cannot be read or written
     │   └── DamagedLedgerError its file is not what was written
     ├── CacheError             the cache of oracles' answers cannot be read or written
+    ├── SiteError              the file of a site cannot be read or written, or lacks what is asked
     ├── ResearcherError        who proposes cannot go on: the campaign pauses
     ├── SandboxError           a command could not be started (not: it failed)
     └── CampaignError          the campaign cannot go on, for example: the baseline crashes
@@ -50,6 +51,10 @@ class DamagedLedgerError(LedgerError):
 
 class CacheError(NovumError):
     """The cache of what oracles answered cannot be read or written."""
+
+
+class SiteError(NovumError):
+    """The file of a site cannot be read or written, or does not hold what is asked for."""
 
 
 class SandboxError(NovumError):

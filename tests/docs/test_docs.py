@@ -27,6 +27,7 @@ from novum.lab import Lab, parse_lab
 from novum.ledger import Ledger
 from novum.records import Outcome, TrialState
 from novum.researchers.backlog import read_backlog
+from novum.site.visitors.__main__ import parser as crowd_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -134,9 +135,15 @@ def test_options_named_in_the_text_exist():
         "--variant",
         "--part",
     }  # git's, and of programs
+    known |= set(re.findall(r"--[a-z-]+", crowd_parser().format_help()))
     for path in PAGES:
         named = set(re.findall(r"`(--[a-z-]+)", path.read_text()))
         assert named <= known, path.name
+
+
+def test_every_option_of_the_crowd_is_documented():
+    for option in re.findall(r"^ +(--[a-z-]+)", crowd_parser().format_help(), re.MULTILINE):
+        assert f"`{option}`" in page("simulated-visitors.md")
 
 
 def statuses(error: type[errors.NovumError]) -> set[int]:

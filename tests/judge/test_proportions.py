@@ -47,9 +47,9 @@ def streams(count):
 
 @BOTH
 @pytest.mark.parametrize("line", LINES, ids=str)
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_the_evidence_is_at_most_1_on_average_for_all_rates_of_the_null(count, line, toward):
-    process = BETTOR.against(line, toward)
+@pytest.mark.parametrize(("count", "share"), [(1, 0.5), (2, 0.5), (5, 0.5), (2, 0.1), (2, 0.95)])
+def test_the_evidence_is_at_most_1_on_average_for_all_rates_of_the_null(count, share, line, toward):
+    process = BETTOR.against(line, toward, share)
     found = [
         (kinds, ways, math.exp(process.log_value(Arms(kinds[0] + kinds[1], kinds[0],
                                                       kinds[2] + kinds[3], kinds[2]))))
@@ -57,7 +57,8 @@ def test_the_evidence_is_at_most_1_on_average_for_all_rates_of_the_null(count, l
     ]  # fmt: skip
     highest = 0.0
     for candidate, control in pairs_in_null(line, toward):
-        chances = [candidate / 2, (1 - candidate) / 2, control / 2, (1 - control) / 2]
+        chances = [share * candidate, share * (1 - candidate)]
+        chances += [(1 - share) * control, (1 - share) * (1 - control)]
         mean = sum(
             ways * value * math.prod(c**k for c, k in zip(chances, kinds, strict=True))
             for kinds, ways, value in found

@@ -18,8 +18,8 @@ from novum.molecule.molecules import read
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.starting import LEADS, Wish, start
 from novum.molecule.starting import SHIPPED as SHIPPED_TARGET
-from novum.molecule.tables import checked, read_toml
 from novum.molecule.transformations import products, read_transformations
+from novum.tables import checked, read_toml
 
 BOX = (30.0, 30.0, 30.0)
 EXEMPLARS = (  # between them, each transformation finds a place

@@ -41,7 +41,8 @@ class Job:
     """One trial to run: of `target`'s commit with some files replaced, for `asked_by`'s sake.
 
     The rest is for confirmations: the place in the plan, another commit, a seed shared by a
-    block, the split, and another dial.
+    block, the split, another dial, and the commit that is shown beside this one, where the score
+    is a rate; else that is the incumbent.
     """
 
     target: Experiment
@@ -52,6 +53,7 @@ class Job:
     seed: int | None = None
     split: Split = "validation"
     dial: Mapping[str, float] | None = None
+    control: str | None = None
 
 
 class Bench:
@@ -87,6 +89,7 @@ class Bench:
         self._tell(Step("running"))
         self._tell(TrialStarted(target, number, seed))
         standing = self._standing
+        beside = standing.incumbent.commit if standing.has_baseline else None
         task = Task(
             commit=job.commit or target.commit or target.parent,
             files=job.files,
@@ -95,7 +98,7 @@ class Bench:
             overtime=self._usual_overtime(job),
             split=job.split,
             dial=job.dial,
-            control=standing.incumbent.commit if standing.has_baseline else None,
+            control=job.control or beside,
             run=standing.measured(target.id),
         )
         own = target.id == asked_by.id and job.cell is None

@@ -4,6 +4,9 @@ A confirmation is a design of blocks and arms. In a block each arm is run once, 
 that no earlier trial had; the order turns from block to block, so that a machine that drifts
 favours nobody. What is still to run follows from the ledger alone, so an interruption costs the
 running trial.
+
+Where the score is a rate, both arms are shown side by side in one run already: a block is one batch
+of visitors, to the incumbent and to what it is compared with.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +14,10 @@ from dataclasses import dataclass, field
 
 from novum.campaign.bench import Job
 from novum.campaign.events import Confirmed, Confirming, Observer, Step
+from novum.campaign.traffic import arms_of
 from novum.judge import average
 from novum.judge.claims import level
-from novum.judge.confirm import Claim, affordable, claim, decided, due, exact
+from novum.judge.confirm import Claim, affordable, claim, concurrent, decided, due, exact
 from novum.judge.split import Items, mean_split_error
 from novum.ledger import Arm, Cell, Confirmation, Experiment, Finding, Ledger, Plan, Trial
 from novum.ledger.confirmations import ABLATION
@@ -110,15 +114,17 @@ class Referee:
         incumbent = keeps[confirmation.experiment]
         while (cell := self._next(confirmation)) is not None:
             arm = confirmation.plan.arms[cell.arm]
+            shown = confirmation.plan.arms[0] if self._is_concurrent else arm
             self.attempt(
                 Job(
-                    target=keeps[arm.experiment],
+                    target=keeps[shown.experiment],
                     asked_by=incumbent,
                     cell=cell,
-                    commit=arm.commit,
+                    commit=shown.commit,
                     seed=self._seed(cell),
                     split=confirmation.plan.split,
                     dial=confirmation.plan.dial,
+                    control=arm.commit if self._is_concurrent else None,
                 )
             )
         findings = self._findings(confirmation, self._trials(confirmation))
@@ -126,6 +132,11 @@ class Referee:
         self.tell(Step("confirmed"))
         self.tell(Confirmed(confirmation, tuple(findings), self.standing))
         return findings
+
+    @property
+    def _is_concurrent(self) -> bool:
+        """Whether one run shows both arms, to visitors who are split between them."""
+        return self.standing.lab.metric.noise == "rate"
 
     def _trials(self, confirmation: Confirmation) -> list[Trial]:
         trials = self.ledger.confirmations.trials(confirmation.id)
@@ -148,6 +159,8 @@ class Referee:
             if not wanted:
                 return None
             order = [0, *wanted] if block % 2 == 0 else [*reversed(wanted), 0]
+            if self._is_concurrent:
+                order = wanted
             for arm in order:
                 if (block, arm) not in done:
                     return Cell(confirmation.id, block, arm)
@@ -160,7 +173,9 @@ class Referee:
         for found in self._findings(confirmation, trials):
             void = len(_void(trials, found.arm))
             enough = found.claim.pairs >= (1 if exactly else plan.pairs)
-            if confirmation.reason != ABLATION and not exactly:
+            if self._is_concurrent:
+                enough = enough or found.claim.confirmed
+            elif confirmation.reason != ABLATION and not exactly:
                 enough = decided(found.claim, plan.pairs, precise=found.arm == 1)
             if not enough and void < VOID:
                 wanted.append(found.arm)
@@ -185,6 +200,8 @@ class Referee:
     def _claim(self, trials: Sequence[Trial], arm: int, wanted: float) -> Claim:
         """The incumbent minus the arm, block by block; better is positive."""
         standing = self.standing
+        if self._is_concurrent:
+            return self._rates(trials, arm, wanted)
         differences = [
             standing.oriented(_score(first) - _score(other)) for first, other in _pairs(trials, arm)
         ]
@@ -193,6 +210,16 @@ class Referee:
         if standing.lab.metric.noise == "none" and differences:
             return exact(average(tuple(differences)), wanted, split)
         return claim(differences, wanted, split)
+
+    def _rates(self, trials: Sequence[Trial], arm: int, wanted: float) -> Claim:
+        """The incumbent beside the arm, over all batches of visitors."""
+        belief, minimize = self.standing.belief, self.standing.lab.minimize
+        counted = [
+            arms_of(trial.measurement)
+            for trial in trials
+            if trial.cell is not None and trial.cell.arm == arm and trial.measurement is not None
+        ]
+        return concurrent(counted, wanted, minimize=minimize, base=belief.mean if belief else 0.5)
 
     def _items(self, trial: Trial) -> Items:
         if trial.id not in self._read:

@@ -3,13 +3,12 @@
 import math
 
 from novum.judge import Arms
+from novum.judge.mismatch import Period, complaint
 from novum.records import Measurement
 
 COUNTS = ("visitors", "conversions", "control_visitors", "control_conversions")
 MOST = 10**12  # visitors of one trial
-# An even coin strays so far once in ten million trials (W. Hoeffding, JASA 58, 1963: at most
-# 2 exp(-2 * 3 ** 2)); an uneven split is a fault of the site, and often of its counting.
-STRAYS = 3.0
+STRAYS = 1e-7  # of the trials that an even coin splits; what strays is a fault of the site
 NEAR = 1e-3  # how far a rounded metric may be from the rate that the counts give
 
 
@@ -34,12 +33,9 @@ def arms_of(measurement: Measurement) -> Arms:
             raise CountsError(
                 f"`{name}conversions` is {conversions}, more than `{name}visitors`, {visitors}"
             )
-    total = arms.visitors + arms.control_visitors
-    if abs(arms.visitors - total / 2) > STRAYS * math.sqrt(total):
-        raise CountsError(
-            f"visitors were split {arms.visitors} to {arms.control_visitors}, which an even coin "
-            "does not do; mend the assignment or the counting"
-        )
+    even = Period((1, 1), (arms.visitors, arms.control_visitors))
+    if strays := complaint([even], STRAYS):
+        raise CountsError(strays)
     rate = arms.conversions / arms.visitors
     if abs(measurement.metric - rate) > NEAR:
         raise CountsError(

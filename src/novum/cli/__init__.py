@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules
+from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules, site
 from novum.errors import NovumError
 
 
@@ -79,6 +79,12 @@ for command in (
     looking.report,
     molecules.score,
     assay.assay,
+    site.serve,
+    site.visits,
+    site.site,
+    site.approve,
+    site.rollback,
+    site.power,
     exchange.audit,
     exchange.import_,
     exchange.export,

@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,11 @@ DIRECTION = click.option(
 EXPERIMENTS = click.option(
     "-n", "--experiments", type=click.IntRange(min=1), help="Stop when so many are judged in all."
 )
+VISITORS = click.option(
+    "--visitors",
+    type=click.Choice(["simulated"]),
+    help="Of a copy lab: people of the machine's own, on a fast clock.",
+)
 
 
 def numbered(words: tuple[str, ...]) -> tuple[Path, int]:
@@ -70,6 +76,22 @@ def dial_in(text: str) -> dict[str, float]:
         return {name: number}
     except (ValueError, OverflowError):
         raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
+
+
+def site_room(name: str) -> Any:  # noqa: ANN401  a module
+    """A module of `novum.site`.
+
+    Raises:
+        UsageError: without the extra.
+    """
+    try:
+        return import_module(f"novum.site.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "novum":
+            raise
+        raise UsageError(
+            f"the site needs the package {error.name}; run: pip install 'novum[site]'"
+        ) from None
 
 
 def ledger_of(lab: Path) -> "Ledger":

@@ -1,6 +1,7 @@
 """Commands that make a campaign work, or stop."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from novum.cli.arguments import (
     LAB,
     POSITIVE,
     TAG,
+    VISITORS,
     campaign_of,
     dial_in,
     ledger_of,
     print_json,
+    site_room,
 )
 from novum.errors import UsageError
 
@@ -52,11 +55,13 @@ UNCONFINED = click.option(
 @MAX_COST
 @MAX_TOKENS
 @UNCONFINED
-def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+@VISITORS
+def run(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
 
-    _work(lab, Wish(**wishes))
+    with _visited(lab, visitors):
+        _work(lab, Wish(**wishes))
 
 
 @click.command()
@@ -68,11 +73,13 @@ def run(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
 @MAX_COST
 @MAX_TOKENS
 @UNCONFINED
-def resume(lab: Path, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
+@VISITORS
+def resume(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN401  as click passes them
     """Go on with a campaign."""
     from novum.opening import Wish
 
-    _work(lab, Wish(**wishes), resume=True)
+    with _visited(lab, visitors):
+        _work(lab, Wish(**wishes), resume=True)
 
 
 @click.command()
@@ -188,6 +195,17 @@ def gc(lab: Path, dry_run: bool) -> None:
         size = f"{use.bytes / 1e6:10.2f} MB"
         after = "" if use.after is None else f" -> {use.after / 1e6:.2f} MB"
         click.echo(f"{use.what:10}{size}{after:14}  {use.note}")
+
+
+@contextmanager
+def _visited(lab: Path, visitors: str | None) -> Iterator[None]:
+    """Have simulated people visit the lab's site meanwhile, where that was asked for."""
+    if visitors is None:
+        yield
+        return
+    with site_room("embedded").visited(lab) as address:
+        click.echo(f"simulated people visit {address}; look: novum site {lab}")
+        yield
 
 
 def _work(lab: Path, wish: "Wish", *, resume: bool = False) -> None:

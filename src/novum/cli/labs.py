@@ -12,6 +12,7 @@ from novum.cli.arguments import (
     LAB,
     POSITIVE,
     print_json,
+    site_room,
 )
 from novum.errors import UsageError
 
@@ -107,13 +108,26 @@ def check(
         return
     if asked:
         raise UsageError(f"--{next(iter(asked))} is for the deep check: add --deep")
-    findings = look(lab)
+    findings = [*look(lab), *_of_site(lab)]
     if as_json:
         print_json([_finding(found) for found in findings])
     else:
         _show_findings(findings)
     if any(found.level is Level.PROBLEM for found in findings):
         sys.exit(1)
+
+
+def _of_site(lab: Path) -> "Iterable[Finding]":
+    """What is to be said of a lab whose evaluator is a site."""
+    if not (lab / "site.toml").is_file():
+        return ()
+    from novum.audit import Finding, Level
+
+    try:
+        found: Iterable[Finding] = site_room("soundness").findings(lab)
+    except UsageError as error:
+        return [Finding(Level.PROBLEM, "site", str(error))]
+    return found
 
 
 def _check_deeply(lab: Path, asked: dict[str, Any], *, as_json: bool) -> None:

@@ -7,10 +7,13 @@ holdout where there is one. Nothing of the search's own scores enters: those wer
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from statistics import NormalDist
 
-from novum.judge import average
+from novum.judge import Arms, average, proportions
 from novum.judge.paired import evidence, interval
+from novum.judge.rate import bars, complement
 
 LEVEL = 0.95  # of intervals
 FEWEST = 4  # pairs: fewer cannot reach the level of a first claim, however large the gain
@@ -18,6 +21,7 @@ MOST = 12  # pairs, unless the person asks for more
 PRECISION = 0.25  # of the gain: the half-width at which a confirmed gain is known well enough
 FUTILE = 6  # pairs, after which a gain that does not show is given up
 FIRST = 100  # experiments to the first milestone; then each time their number has doubled
+LARGEST = 700.0  # of a logarithm of evidence: beyond it, it is no number any more
 SHARE = 0.05  # of the trials so far: what a confirmation may cost that nobody asked for
 
 
@@ -74,6 +78,24 @@ def exact(difference: float, level: float, split: float | None = None) -> Claim:
     clear = level > 0 and difference > margin
     strength = math.nextafter(1 / level, math.inf) if clear else 0.0
     return Claim(1, difference, difference - reach, difference + reach, strength, level, split)
+
+
+def concurrent(batches: Sequence[Arms], level: float, *, minimize: bool, base: float) -> Claim:
+    """The claim of two rates that were counted side by side, in batches of visitors.
+
+    Evidence and interval hold at whatever time one looks, and although the rates of both drift
+    together. `base` is what the rate is believed to be: it says where to bet, and no more.
+    """
+    if not batches:
+        return claim((), level)
+    arms, base = reduce(add, batches), 1 - base if minimize else base
+    if minimize:
+        arms = complement(arms)
+    tests = bars(0.0, 0.0, base)
+    gain = arms.conversions / arms.visitors - arms.control_conversions / arms.control_visitors
+    low, high = proportions.interval(tests.bettor, arms, (1 - LEVEL) / 2)
+    strength = math.exp(min(tests.keep().log_value(arms), LARGEST))
+    return Claim(len(batches), gain, low, high, strength, level)
 
 
 def decided(found: Claim, most: int, *, precise: bool = True) -> bool:

@@ -1,7 +1,9 @@
 """Two rates from concurrent arms: evidence that stays valid however often somebody looks.
 
-Every visitor is shown the candidate or the control by an even coin. Against a null hypothesis
-"the candidate's rate is at most slope x the control's + offset", an alternative (two rates) bets
+Every visitor is shown the candidate or the control by a coin, an even one if nothing else is said,
+whose probability is known beforehand; it may change with what was seen, visitor by visitor. Against
+a null hypothesis "the candidate's rate is at most slope x the control's + offset", an alternative
+(two rates) bets
 
     probability of the conversion under the alternative / under the null's nearest point
 
@@ -44,8 +46,10 @@ class Line:
         offset = self.offset + beyond
         return max(0.0, -offset / self.slope), min(1.0, (1 - offset) / self.slope)
 
-    def nearest(self, candidate: float, control: float) -> float:
+    def nearest(self, candidate: float, control: float, share: float = 0.5) -> float:
         """The control's rate of the point of this line that is nearest to two rates in (0, 1).
+
+        `share` is the part of the visitors that is shown the candidate.
 
         The divergence is convex along the line: Newton's method, kept within a bracket.
         """
@@ -55,9 +59,9 @@ class Line:
             p = self.at(q)
             if not (0 < p < 1 and 0 < q < 1):  # at an end, to rounding
                 return q
-            rise = self.slope * _rise(p, candidate) + _rise(q, control)
+            rise = share * self.slope * _rise(p, candidate) + (1 - share) * _rise(q, control)
             low, high = (low, q) if rise > 0 else (q, high)
-            curve = self.slope**2 * _curve(p, candidate) + _curve(q, control)
+            curve = share * self.slope**2 * _curve(p, candidate) + (1 - share) * _curve(q, control)
             found = q - rise / curve
             if abs(found - q) <= CLOSE * min(q, 1 - q):
                 return found
@@ -120,23 +124,25 @@ class Bettor:
     bases: tuple[tuple[float, float], ...]  # the control's rate, weight
     gaps: tuple[tuple[float, float], ...]  # the distance from the null, weight
 
-    def against(self, line: Line, toward: int) -> Process:
+    def against(self, line: Line, toward: int, share: float = 0.5) -> Process:
         """The evidence against the null on and below the line (`toward` 1), or on and above (-1).
 
+        `share`, the part of the visitors that is shown the candidate, lies between 0 and 1.
         An alternative for which there is no room is left out, and the others share its weight.
         """
         found: list[Bet | None] = []
         for base, base_weight in self.bases:
             if toward * (base - line.at(base)) > 0:
-                found.append(_bet(line, base, base, math.log(base_weight * NO_DIFFERENCE)))
+                found.append(_bet(line, base, base, math.log(base_weight * NO_DIFFERENCE), share))
             for gap, gap_weight in self.gaps:
-                found.append(_beyond(line, base, toward * gap, math.log(base_weight * gap_weight)))
+                weight = math.log(base_weight * gap_weight)
+                found.append(_beyond(line, base, toward * gap, weight, share))
         bets = [bet for bet in found if bet is not None]
         total = math.log(sum(math.exp(bet.log_weight) for bet in bets) or 1.0)
         return Process(tuple(replace(bet, log_weight=bet.log_weight - total) for bet in bets))
 
 
-def _beyond(line: Line, base: float, beyond: float, log_weight: float) -> Bet | None:
+def _beyond(line: Line, base: float, beyond: float, log_weight: float, share: float) -> Bet | None:
     """The bet on a point so far beyond the line, with the control's rate as near to the base as
     there is room."""
     low, high = line.room(beyond)
@@ -144,14 +150,16 @@ def _beyond(line: Line, base: float, beyond: float, log_weight: float) -> Bet | 
     if margin <= 0:
         return None
     control = min(max(base, low + margin), high - margin)
-    return _bet(line, line.at(control) + beyond, control, log_weight)
+    return _bet(line, line.at(control) + beyond, control, log_weight, share)
 
 
-def _bet(line: Line, candidate: float, control: float, log_weight: float) -> Bet | None:
+def _bet(
+    line: Line, candidate: float, control: float, log_weight: float, share: float
+) -> Bet | None:
     """The bet on two rates, or None where rates are too near to 0 or 1 to compute with."""
     if not (FINEST < candidate < 1 - FINEST and FINEST < control < 1 - FINEST):
         return None
-    q = line.nearest(candidate, control)
+    q = line.nearest(candidate, control, share)
     p = line.at(q)
     if not (FINEST < p < 1 - FINEST and FINEST < q < 1 - FINEST):
         return None

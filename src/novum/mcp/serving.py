@@ -1,6 +1,5 @@
 """Serve a lab over standard input and output, or over HTTP on this machine alone."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
-from novum.errors import UsageError
 from novum.lab import read_lab
+from novum.listening import HOST, Listener, listening
 from novum.mcp.server import Server
 from novum.mcp.starting import Starter
 from novum.repo import Repo
 
-HOST, PATH = "127.0.0.1", "/mcp"
+PATH = "/mcp"
 
 
 def server_of(directory: Path) -> Server:
@@ -43,14 +42,8 @@ def serve_http(directory: Path, port: int, say: Callable[[str], None]) -> None:
         UsageError: if the port is taken.
     """
     server = server_of(directory)
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((HOST, port))
-            listening.listen()
-        except OSError as error:
-            raise UsageError(f"port {port} cannot be used: {error.strerror}") from None
-        port = listening.getsockname()[1]
+    with listening(port) as sock:
+        port = sock.getsockname()[1]
         names = [f"{HOST}:{port}", f"localhost:{port}"]
         app = server.streamable_http_app(
             streamable_http_path=PATH,
@@ -59,17 +52,5 @@ def serve_http(directory: Path, port: int, say: Callable[[str], None]) -> None:
             ),
         )
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-        serving = _Serving(config, lambda: say(f"http://{HOST}:{port}{PATH}"))
-        anyio.run(lambda: serving.serve(sockets=[listening]))
-
-
-class _Serving(uvicorn.Server):
-    """Says that it is ready when it answers, and when a signal can end it."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
+        serving = Listener(config, lambda: say(f"http://{HOST}:{port}{PATH}"))
+        anyio.run(lambda: serving.serve(sockets=[sock]))

@@ -28,8 +28,8 @@ from novum.errors import UsageError
 from novum.lab.tables import Table
 from novum.molecule.batches import Answer, BatchError, answered
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
 from novum.place import PATH
+from novum.tables import checked
 from novum.terminal import tail
 
 LARGEST = 100_000_000  # bytes that one run may print

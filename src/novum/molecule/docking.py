@@ -19,8 +19,8 @@ from novum.molecule.crew import STATUS, Crew, Loss, Lost
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.receptors import MARGIN, own_target
 from novum.molecule.scores import Score, Setting
-from novum.molecule.tables import checked
 from novum.molecule.targets import Point, Target, dockstring_target
+from novum.tables import checked
 
 ENGINE = "novum.molecule.engine:engine"
 METHOD = 2  # counted up whenever our own preparation or scoring would give other values

@@ -18,7 +18,7 @@ from novum.lab.tables import Table
 from novum.molecule.identity import Known, read_known, same
 from novum.molecule.molecules import Molecule
 from novum.molecule.properties import PROPERTIES, extended_length
-from novum.molecule.tables import read_table
+from novum.tables import read_table
 
 Box = tuple[float, float, float]  # the sides, in Å
 Catalog = Literal["PAINS_A", "PAINS_B", "PAINS_C", "BRENK", "NIH", "ZINC"]

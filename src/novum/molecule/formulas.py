@@ -18,7 +18,7 @@ from novum.lab.tables import Table
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
+from novum.tables import checked
 
 Better = Literal["low", "high"]
 HIGH = frozenset({"fsp3", "qed"})  # usually more of these is wanted, and less of the others

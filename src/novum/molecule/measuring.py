@@ -26,7 +26,7 @@ from novum.molecule.objective import PENALTY, affinity, objective_named, qed_pen
 from novum.molecule.oracles import oracle_from
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import DOCKING_SECONDS, Oracle, Score, Status
-from novum.molecule.tables import read_table
+from novum.tables import read_table
 
 SERIES, ORACLE, FILTERS = "lead.smi", "oracle.toml", "filters.toml"
 TOLD = ("qed", "sa", "mw", "logp", "tpsa", "heavy_atoms")  # properties that every result holds

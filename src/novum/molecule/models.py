@@ -29,7 +29,7 @@ from novum.errors import UsageError
 from novum.lab.tables import Table
 from novum.molecule.molecules import Molecule, MoleculeError, read
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
+from novum.tables import checked
 
 Numbers = NDArray[Any]
 Predict = Callable[[Numbers], Numbers]  # rows of features to one value each

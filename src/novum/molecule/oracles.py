@@ -22,8 +22,8 @@ from typing import Any, Protocol, cast, runtime_checkable
 from novum.errors import NovumError, UsageError
 from novum.molecule.molecules import MoleculeError, canonical
 from novum.molecule.scores import Oracle, Score
-from novum.molecule.tables import read_toml
 from novum.plugins import load, names
+from novum.tables import read_toml
 
 GROUP = "novum.oracles"
 SLICE = 64  # molecules that an oracle without `score_each` is asked for at a time

@@ -25,7 +25,7 @@ from novum.errors import UsageError
 from novum.lab.tables import Table
 from novum.molecule.batches import Answer, BatchError, answered, one_line
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
+from novum.tables import checked
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response

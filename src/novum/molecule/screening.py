@@ -19,7 +19,7 @@ from novum.lab.tables import Table
 from novum.molecule.molecules import LONGEST, MoleculeError, canonical
 from novum.molecule.oracles import each_answer, oracle_from
 from novum.molecule.scores import Oracle, Score, Status
-from novum.molecule.tables import checked, read_toml
+from novum.tables import checked, read_toml
 
 RECORD = "calls.jsonl"  # in the directory NOVUM_RECORD
 MOST_UNREADABLE = 10  # on the record, for each call of the budget: the record is bounded

@@ -26,7 +26,7 @@ from novum.lab.tables import Table
 from novum.molecule.filters import Box, Filters
 from novum.molecule.identity import same_compound
 from novum.molecule.molecules import Molecule, MoleculeError, read
-from novum.molecule.tables import read_table
+from novum.tables import read_table
 
 MOST_PRODUCTS = 200  # of one reaction on one lead
 

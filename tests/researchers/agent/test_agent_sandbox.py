@@ -2,11 +2,13 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from agent_stage import LOWER
 from test_agent_proxy import site
 
+import novum
 from novum.records import Edit
 from novum.researchers.agent.home import Home
 from novum.researchers.agent.installation import find
@@ -43,6 +45,14 @@ def test_a_program_of_the_labs_own_does_not_bring_the_lab_with_it(stage):
     more = f'command = ["{program}", "{{prompt_file}}"]\n'
     stage.ask(stage.agent("", more))
     assert stage.output.count("cannot access") == len(seen), stage.output
+
+
+def test_novum_itself_is_not_there_though_what_it_lies_in_may_be_read(stage):
+    package = Path(novum.__file__).parent
+    stage.install("claude")
+    stage.plan(f'print("SEEN=", os.listdir({str(package)!r}));' + LOWER)
+    stage.ask(stage.agent(more=f'[sandbox]\nreadable = ["{package.parent}"]\n'))
+    assert told(stage, "SEEN").strip() == "[]"
 
 
 def test_the_environment_holds_the_key_and_nothing_else_of_the_persons(stage, monkeypatch):

@@ -24,7 +24,7 @@ from novum.molecule.plates.assay import ASSAY_FILE, Assay, read_assay
 from novum.molecule.plates.results import Answer, State, answer
 from novum.molecule.plates.store import STORE_FILE, PlateStore
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
+from novum.tables import checked
 
 CACHE_VARIABLE, RUN_VARIABLE = "NOVUM_CACHE", "NOVUM_RUN"
 _DAY = 86400.0

@@ -12,7 +12,7 @@ from novum.lab.tables import Table
 from novum.molecule.molecules import MoleculeError, read
 from novum.molecule.pmo.definitions import FORMULAS
 from novum.molecule.scores import Score, Setting, Status
-from novum.molecule.tables import checked
+from novum.tables import checked
 
 
 class _Table(Table):

@@ -20,6 +20,7 @@ from novum.researchers.agent.proxy import Hosts, Proxy, host_of, upstream_proxy
 from novum.sandbox import Command, Confinement, Limits, Mount, search_path
 
 TREE, HOME = "/lab", "/home/novum"
+_PACKAGE = str(Path(relay.__file__).resolve().parents[2])
 _RELAY, _SOCKET = "/novum/relay.py", "/novum/proxy.sock"
 _PORT = 3128
 DISK_MB, _LOG_MB = 4000, 8
@@ -119,6 +120,7 @@ class Surroundings:
             self._environment(),
             readable,
             internet_sockets=True,  # the relay's ports
+            hidden=(_PACKAGE,),  # what moves simulated visitors, for one, is not for researchers
             talks=talks,
         )
 

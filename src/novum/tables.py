@@ -1,9 +1,9 @@
 """Tables of TOML, read and checked: an error names the key, and says what is wrong there."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,8 +59,8 @@ def _first_error(model: type[BaseModel], error: ValidationError) -> str:
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = f"; known here: {', '.join(model.model_fields)}" if len(first["loc"]) == 1 else ""
-        return f"unknown key `{key}`{known}"
+        known = _below(model, first["loc"][:-1]).model_fields
+        return f"unknown key `{key}`; known here: {', '.join(known)}"
     if first["type"] == "missing":
         return f"`{key}` is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -68,3 +68,12 @@ def _first_error(model: type[BaseModel], error: ValidationError) -> str:
         return message
     shown = repr(first["input"])
     return f"`{key}` = {shown if len(shown) <= 60 else shown[:57] + '...'}: {message}"
+
+
+def _below(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
+    """The model of a table inside a table; of a table of tables, that of each of them."""
+    found: Any = model
+    for part in path:
+        is_model = isinstance(found, type) and issubclass(found, BaseModel)
+        found = found.model_fields[part].annotation if is_model else get_args(found)[-1]
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else model

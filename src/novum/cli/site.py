@@ -1,0 +1,133 @@
+"""Commands about a site and its visitors."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, show_facts, site_room
+from novum.errors import UsageError
+from novum.terminal import counted
+
+
+@click.command()
+@LAB
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address of this machine to use."
+)
+@VISITORS
+def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
+    """Serve the site of a copy LAB: its page to visitors, its variants to experiments."""
+    embedded = site_room("embedded")
+    if visitors is None:
+        embedded.require_real(lab)
+        site_room("serving").serve(lab, host, port, click.echo)
+    else:
+        embedded.serve(lab, host, port, click.echo)
+
+
+@click.command()
+@LAB
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--secret", is_flag=True, help="Print what messages to /hook are signed with.")
+def visits(lab: Path, file: Path | None, secret: bool) -> None:
+    """Record in the LAB's site what another platform saw: the events of a CSV FILE.
+
+    Columns: kind (exposure, conversion, signal), visitor, and arm, experiment, time, signal, value.
+    """
+    outside = site_room("outside")
+    if secret:
+        click.echo(outside.hook_secret(outside.site_key(lab)))
+    elif file is not None:
+        click.echo(f"{counted(outside.take_file(lab, file), 'event')} recorded; twice counts once")
+    else:
+        raise UsageError("name a file of events: novum visits LAB FILE.csv")
+
+
+@click.command()
+@LAB
+@JSON
+def site(lab: Path, as_json: bool) -> None:
+    """Show what the site of a copy LAB shows to whom, and what waits for your word."""
+    overview = site_room("overview")
+    show_facts(overview.facts(lab), as_json, overview.told)
+
+
+@click.command()
+@click.argument("lab_and_experiment", metavar="[LAB] [EXPERIMENT]", nargs=-1)
+def approve(lab_and_experiment: tuple[str, ...]) -> None:
+    """Let a variant that waits be shown: by its number in `novum site`, if several do."""
+    *words, last = lab_and_experiment or (".",)
+    number = int(last) if last.isdigit() and not Path(last).is_dir() else None
+    lab = words if number is not None else lab_and_experiment
+    if len(lab) > 1:
+        raise UsageError("say which experiment by its number: novum approve [LAB] [EXPERIMENT]")
+    directory = Path(*lab)
+    click.echo(site_room("approving").approve(directory, number, getpass.getuser()))
+    click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {directory}")
+
+
+@click.command()
+@LAB
+@click.option("-m", "--message", default="by hand", show_default=True, help="Why.")
+def rollback(lab: Path, message: str) -> None:
+    """Take away what is tried on the site now; if nothing is, the page that was kept last."""
+    click.echo(site_room("approving").roll_back(lab, message, getpass.getuser()))
+
+
+@click.command()
+@click.option("--rate", type=POSITIVE, required=True, help="Of visitors who convert now: 0.03.")
+@click.option("--lift", type=POSITIVE, required=True, help="To be found: 0.2 is a fifth more.")
+@click.option("--visitors-a-day", type=POSITIVE, required=True, help="Of the whole site.")
+@click.option("--share", type=POSITIVE, default=1.0, help="The part of them in the experiment.")
+@click.option("--min-effect", type=POSITIVE, help="As in lab.toml; the lift if not given.")
+@click.option("--error-rate", type=POSITIVE, default=0.05, show_default=True, help="Of a keep.")
+@JSON
+def power(
+    rate: float,
+    lift: float,
+    visitors_a_day: float,
+    share: float,
+    min_effect: float | None,
+    error_rate: float,
+    as_json: bool,
+) -> None:
+    """Say how many visitors, in days of a site's traffic, an experiment on a rate takes."""
+    from novum.site import power as calculator
+
+    facts = calculator.facts(
+        calculator.Plan(rate, lift, min_effect, error_rate), visitors_a_day, share
+    )
+    show_facts(facts, as_json, _power_view)
+
+
+def _power_view(facts: dict[str, Any]) -> str:
+    lines = [
+        f"rate {facts['rate']:.4g}, a lift of {100 * facts['lift']:.4g}% to be found, "
+        f"min_effect {facts['min_effect']:.3g}, {facts['visitors_a_day']:,.0f} visitors a day",
+        "",
+        f"{'true lift':>9}  {'visitors, mean':>22}  {'nine in ten by':>22}  {'kept':>5}",
+    ]
+    for need in facts["needs"]:
+        mean, most = (
+            f"{need[f'visitors_{which}']:,.0f} ({_days(need[f'days_{which}'])})"
+            for which in ("mean", "90")
+        )
+        lines.append(f"{need['lift']:+9.1%}  {mean:>22}  {most:>22}  {need['kept']:5.0%}")
+    lines += [
+        "",
+        f"one look, fixed beforehand: {facts['fixed_visitors']:,} ({_days(facts['fixed_days'])})",
+    ]
+    return "\n".join(lines)
+
+
+def _days(days: float) -> str:
+    return f"{days:.1f} days" if days < 10 else f"{days:,.0f} days"

@@ -1,0 +1,122 @@
+"""An SQLite file that several processes use at once, and any of them may be killed with."""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from novum.errors import SiteError
+
+PATIENCE = 60.0  # seconds to wait for another process that is writing
+
+
+class Database:
+    """A file with a mark (SQLite's application_id) and steps from empty to its present schema.
+
+    What was committed stays, power cuts included: every commit is flushed to the disk.
+
+    Raises:
+        SiteError: if it is damaged, something else, of a newer Novum, or cannot be written.
+    """
+
+    def __init__(self, path: Path, mark: int, steps: Sequence[str]) -> None:
+        self.path = path
+        self._mutex = threading.RLock()
+        with self._explained():
+            self._db = sqlite3.connect(
+                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._explained():
+                self._open(mark, steps)
+        except SiteError:
+            self._db.close()
+            raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one query or several."""
+        with self._mutex, self._explained():
+            yield self._db
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection within a transaction: all of it, or nothing if it fails."""
+        with self._mutex, self._explained(), _transaction(self._db):
+            yield self._db
+
+    def version(self) -> int:
+        """A number that is another one after any other connection has written. Quick."""
+        try:
+            with self._mutex:
+                return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise SiteError(f"{self.path} cannot be read: {error}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._mutex:
+            self._db.close()
+
+    def _open(self, mark: int, steps: Sequence[str]) -> None:
+        found = self._db.execute("PRAGMA application_id").fetchone()[0]
+        is_empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if found != mark and not is_empty:
+            raise SiteError(f"{self.path} is a database of something else; move it away")
+        version = self._version()
+        if version > len(steps):
+            raise SiteError(
+                f"{self.path} was written by a newer Novum; upgrade: pip install --upgrade novum"
+            )
+        _patiently(self._db, "PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        with _transaction(self._db):  # which fails at once where nothing could be written later
+            for step, script in enumerate(steps[self._version() :], self._version() + 1):
+                for statement in script.split(";\n\n"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={step}")
+            self._db.execute(f"PRAGMA application_id={mark}")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise SiteError(f"the disk is full: {self.path} could not be written") from None
+            raise SiteError(
+                f"{self.path} cannot be used: {error}; make it and its directory writable"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise SiteError(
+                f"{self.path} is damaged ({error}); move it away, and put back a copy of it"
+            ) from None
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    _patiently(db, "BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _patiently(db: sqlite3.Connection, statement: str) -> None:
+    """Run what SQLite may refuse at once, without its own patience, while another process opens."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
