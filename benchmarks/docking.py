@@ -1,6 +1,6 @@
 """Our docking beside DOCKSTRING's published scores, and its time beside Vina called directly.
 
-    python benchmarks/docking.py [--molecules 20] [--targets F2 JAK2 PPARA]
+    python benchmarks/docking.py [--molecules 20] [--targets F2 JAK2 PPARA] [--out DIR]
 
 The published scores are in `data/dockstring.tsv`, which says where they are from: each target's
 molecules are random ones of ZINC. DOCKSTRING docked with Vina 1.1.2, we with 1.2; both with
@@ -9,19 +9,23 @@ exhaustiveness 8. Ours are docked twice, with two seeds, to show what chance alo
 Directly means: two processes, each with a `vina.Vina` whose maps are made, dock the same ligands
 (PDBQT, made before the clock starts) with the same settings and seed, one thread each, and keep the
 best energy. That is what the time of preparation, of checking poses, of the processes and of the
-cache is held against. Who goes first alternates. Needs novum[molecule].
+cache is held against. Who goes first alternates. With `--out` each pass over a target's molecules
+is a file there, and is not run again; all take about three quarters of an hour on two cores. Needs
+novum[molecule].
 """
 
 import argparse
 import csv
+import json
 import multiprocessing
 import os
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,6 +52,25 @@ class Pass:
 
     seconds: float
     affinities: dict[str, float]  # by SMILES; those that have none are missing
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where passes are kept."""
+
+    out: Path | None
+    count: int
+
+    def once(self, target: str, way: str, run: Callable[[], Pass]) -> Pass:
+        """A pass that was made before, or is made now."""
+        path = self.out / f"{target}-{way}-{self.count}.json" if self.out else None
+        if path is not None and path.exists():
+            return Pass(**json.loads(path.read_text()))
+        found = run()
+        print(f"{target}, {way}: {found.seconds:.0f} s", flush=True)
+        if path is not None:
+            path.write_text(json.dumps(asdict(found)))
+        return found
 
 
 def published(target: str, count: int) -> dict[str, float]:
@@ -112,6 +135,20 @@ def _dock(job: tuple[str, list[str]]) -> tuple[str, float]:
     return text, min(found)
 
 
+def beside_vina(bench: Bench, name: str, table: dict[str, float], place: int) -> tuple[Pass, Pass]:
+    """Ours and Vina's own, of one target."""
+    target, molecules = dockstring_target(name), list(table)
+    ways: dict[str, Callable[[], Pass]] = {
+        "ours": partial(ours, target, molecules, SEED),
+        "direct": partial(directly, target, molecules),
+    }
+    order = sorted(ways, reverse=place % 2 == 0)
+    found = {way: bench.once(name, way, ways[way]) for way in order}
+    for smiles, affinity in found["ours"].affinities.items():
+        assert abs(affinity - found["direct"].affinities[smiles]) < SAME, "not the same docking"
+    return found["ours"], found["direct"]
+
+
 def agreement(name: str, one: dict[str, float], other: dict[str, float]) -> str:
     """A row: how many both have, rank correlation, mean and mean absolute difference."""
     both = [smiles for smiles in one if smiles in other]
@@ -145,36 +182,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--molecules", type=int, default=20)
     parser.add_argument("--targets", nargs="+", default=["F2", "JAK2", "PPARA"])
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     packages = ("novum", "vina", "meeko", "rdkit", "dockstring")
     print(f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     print(", ".join(f"{name} {version(name)}" for name in packages), end="")
     print(f"; load before: {os.getloadavg()[0]:.1f}\n")
-    scores, times, ratios = [], [], []
-    for place, name in enumerate(options.targets):
-        target, table = dockstring_target(name), published(name, options.molecules)
-        molecules = list(table)
-        if place % 2:
-            direct = directly(target, molecules)
-        first = ours(target, molecules, SEED)
-        if not place % 2:
-            direct = directly(target, molecules)
-        second = ours(target, molecules, OTHER_SEED)
-        for smiles, affinity in first.affinities.items():
-            assert abs(affinity - direct.affinities[smiles]) < SAME, "not the same docking"
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+    bench = Bench(options.out, options.molecules)
+    tables = {name: published(name, options.molecules) for name in options.targets}
+    scores, times = [], []
+    pairs = [beside_vina(bench, *item, place) for place, item in enumerate(tables.items())]
+    for (name, table), (first, direct) in zip(tables.items(), pairs, strict=True):
+        again = partial(ours, dockstring_target(name), list(table), OTHER_SEED)
+        second = bench.once(name, "another-seed", again)
         scores.append(agreement(f"{name}, beside the published", first.affinities, table))
         scores.append(agreement(f"{name}, another seed", second.affinities, first.affinities))
-        each = [one.seconds / len(molecules) for one in (first, direct)]
-        ratios.append((first.seconds, direct.seconds))
+        each = [one.seconds / len(table) for one in (first, direct)]
         times.append(f"| {name} | {each[0]:.2f} | {each[1]:.2f} | {each[0] / each[1]:.3f} |")
-        print(f"{name}: done", flush=True)
     print("\n| target | molecules | Spearman | mean difference, kcal/mol | mean absolute |")
     print("|---|---|---|---|---|", *scores, sep="\n")
     print("\n| target | ours, seconds a molecule | Vina directly | ratio |")
     print("|---|---|---|---|", *times, sep="\n")
-    all_ours, all_direct = (sum(column) for column in zip(*ratios, strict=True))
+    all_ours, all_direct = (
+        sum(one.seconds for one in column) for column in zip(*pairs, strict=True)
+    )
     print(f"| all | | | {all_ours / all_direct:.3f} |")
-    print(f"\nanswered from the cache: {cached_calls(target, molecules[:4]):.0f} calls a second")
+    name, table = next(iter(tables.items()))
+    calls = cached_calls(dockstring_target(name), list(table)[:4])
+    print(f"\nanswered from the cache: {calls:.0f} calls a second")
 
 
 if __name__ == "__main__":
