@@ -102,8 +102,9 @@ def do(directory: Path, deed: tuple) -> None:
     with contextlib.suppress(OSError, shutil.Error):
         match kind:
             case "write":
-                if target.is_symlink() or not target.is_fifo():
-                    replace_file(target, rest[0])
+                if target.is_symlink() or target.is_fifo():  # never through it
+                    target.unlink()
+                replace_file(target, rest[0])
             case "append":
                 if target.is_file() and not target.is_symlink():
                     with target.open("a") as file:

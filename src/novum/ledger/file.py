@@ -85,11 +85,14 @@ class LedgerFile:
         self._open()
 
     def keep_copy(self, older_than: float = EVERY) -> None:
-        """Copy the ledger, if the last copy is older than so many seconds."""
+        """Copy the ledger, if the last copy is older than so many seconds.
+
+        Not in the midst of what is recorded together: the next one will hold it.
+        """
         now = time.monotonic()
-        if now - self._copied >= older_than:
-            self._copied = now
-            with self._mutex:
+        with self._mutex:
+            if now - self._copied >= older_than and not self._db.in_transaction:
+                self._copied = now
                 make_copy(self._db, self.path)
 
     def fold(self) -> None:
