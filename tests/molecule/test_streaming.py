@@ -196,16 +196,14 @@ def test_a_run_goes_on_after_a_kill_and_nothing_is_done_twice(make, tmp_path):
 
 
 def test_two_runs_do_not_write_one_file(make, tmp_path):
-    make(
-        "own_oracles:Noting",
-        [f"{'C' * left}O{'C' * right}" for left in range(1, 21) for right in range(20)],
-    )
+    long = [f"{'C' * left}O{'C' * right}" for left in range(1, 21) for right in range(20)]
+    wish = make("own_oracles:Noting", long, processes=1)
     first = novum("score", "library.smi", "--lab", ".", "--processes", 1, cwd=tmp_path)
     while not (tmp_path / "asked.txt").exists():
         assert first.poll() is None, first.stderr.read()
         time.sleep(0.01)
     with pytest.raises(UsageError, match=r"another process is writing .*scores\.csv"):
-        score_library(make("own_oracles:Counting", processes=1))
+        score_library(wish)
     first.send_signal(signal.SIGINT)
     _, complaints = first.communicate()
     assert first.returncode == 1 and "interrupted" in complaints
