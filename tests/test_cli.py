@@ -53,7 +53,7 @@ def facts(*arguments: object) -> object:
     return json.loads(novum(*arguments, "--json"))
 
 
-def until(condition, seconds: float = 30) -> None:
+def until(condition, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"

@@ -252,6 +252,15 @@ def test_a_claim_is_counted_beside_the_holdout_group(lab, store):
     assert store.incumbent() == experiment.candidate, "the best is what is shown"
 
 
+def test_without_a_holdout_group_a_claim_shows_the_start_anew(lab, store):
+    site = (lab / "lab" / "site.toml").read_text()
+    (lab / "lab" / "site.toml").write_text(site.replace("[traffic]", "[traffic]\nholdout = 0.0"))
+    store.begin(store.put_variant(measuring.read_copy(lab / "control" / "copy.toml")), "serve")
+    numbers = measure(trial(lab, split="holdout", seed=7), Crowd(store))
+    assert not store.experiments()[0].claim
+    assert numbers["control_visitors"] > 0
+
+
 def test_a_claim_against_a_later_copy_is_counted_beside_that(lab, store):
     store.begin(store.put_variant(measuring.read_copy(lab / "artifacts" / "copy.toml")), "serve")
     measure(trial(lab, split="holdout"), Crowd(store))

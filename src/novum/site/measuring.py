@@ -126,7 +126,7 @@ def _opened(store: Store, trial: Trial, site: Site, copy: Copy) -> Experiment:
     return store.open_experiment(
         candidate,
         control,
-        claim=trial.claims and control == store.first(),
+        claim=trial.claims and control == store.first() and site.traffic.holdout > 0,
         approval=site.approval.required and stands != candidate,
         who=WHO,
     )

@@ -26,7 +26,10 @@ def findings(lab: Path) -> Iterator[Finding]:
         return
     traffic, least = site.traffic, 1 - site.traffic.holdout
     if traffic.holdout == 0:
-        text = "traffic.holdout is 0: nothing can be claimed; 0.05 holds one visitor in twenty"
+        text = (
+            "traffic.holdout is 0: nobody keeps the copy of the start, so a claim shows it anew to "
+            "other visitors; 0.05 holds one visitor in twenty"
+        )
         yield Finding(Level.CAUTION, SUBJECT, text)
     yield Finding(
         Level.GOOD,
