@@ -17,7 +17,7 @@ demo: .venv/demo
 	@echo "the report is in demo/report"
 
 test: .venv/test check
-	$(BIN)/pytest --numprocesses 4 --dist worksteal
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 check: .venv/test
 	$(BIN)/ruff check

@@ -965,6 +965,14 @@ def test_a_stop_that_came_when_nothing_was_running_stops_nothing(bed):
     assert bed.ledger.requests.get(request).answer == "came when nothing was running"
 
 
+def test_a_stop_is_heeded_that_came_while_the_machine_started(bed):
+    with bed.ledger.lock():
+        request = bed.ledger.requests.ask("stop-now", {})
+        with pytest.raises(Stopped):
+            bed.run([bed.idea(-1)])
+    assert bed.ledger.requests.get(request).answer != "came when nothing was running"
+
+
 def test_a_running_trial_gives_signs_of_life(bed):
     def ask(event):
         if isinstance(event, TrialStarted) and event.experiment.number == 1:

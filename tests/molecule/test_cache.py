@@ -102,7 +102,8 @@ def test_a_dear_answer_is_on_the_disk_when_it_is_kept_and_a_cheap_one_costs_no_s
     levels = []
     for smiles, seconds in (("C", 0.001), ("CC", 30.0), ("CCC", 0.001)):
         cache.keep(Counting(), [(smiles, Score(smiles, 1.0, seconds=seconds))])
-        levels.append(cache._db.execute("PRAGMA synchronous").fetchone()[0])
+        with cache._file.reading() as db:
+            levels.append(db.execute("PRAGMA synchronous").fetchone()[0])
     assert levels == [1, 2, 1]  # NORMAL, FULL
 
 

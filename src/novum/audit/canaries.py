@@ -133,7 +133,7 @@ class Canaries:
         *,
         honest: bool = False,
         watch: Callable[[Pulse], None] = lambda pulse: None,
-        **more: Any,  # noqa: ANN401
+        **more: float,
     ) -> TrialResult:
         """Run a cheat as a trial; after the lab's own program if `honest`."""
         entry = self._entry

@@ -135,7 +135,8 @@ class Machine:
         If that was a confirmation, it is returned.
         """
         for request in self._ledger.requests.waiting("stop", "stop-now"):
-            self._ledger.requests.answer(request.id, "came when nothing was running")
+            if request.created < self._ledger.locked:
+                self._ledger.requests.answer(request.id, "came when nothing was running")
         self._tell(Started(self._standing))
         if self._ledger.mended:
             self._tell(Notice(self._ledger.mended))

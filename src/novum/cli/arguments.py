@@ -4,6 +4,7 @@ import json
 import math
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,7 +79,7 @@ def dial_in(text: str) -> dict[str, float]:
         raise UsageError(f"--dial {text}: write it as NAME=NUMBER, such as depth=6") from None
 
 
-def site_room(name: str) -> Any:  # noqa: ANN401  a module
+def site_room(name: str) -> ModuleType:
     """A module of `novum.site`.
 
     Raises:

@@ -37,7 +37,7 @@ def new(
     directory: Path,
     dial: str | None,
     corpus: str | None,
-    **wishes: Any,  # noqa: ANN401
+    **wishes: Any,  # noqa: ANN401  as click passes them
 ) -> None:
     """Copy the lab TEMPLATE into a new git repository."""
     from novum import labs
@@ -91,7 +91,7 @@ def check(
     deep: bool,
     canaries: bool,
     as_json: bool,
-    **wishes: Any,  # noqa: ANN401
+    **wishes: Any,  # noqa: ANN401  as click passes them
 ) -> None:
     """Say whether the lab is sound, and what to do where it is not."""
     from novum.audit import Level

@@ -1,6 +1,7 @@
 """The ledger as a file: its connection, its transactions, the lab's lock, and its copy."""
 
 import contextlib
+import math
 import sqlite3
 import threading
 import time
@@ -26,6 +27,7 @@ class LedgerFile:
         self.home = lab.resolve() / HOME
         self.path = self.home / FILE
         self.mended = ""  # what was done about damage, in words
+        self.locked = math.inf  # when this process became the one that works here
         self._copied = 0.0
         with explained(self.path):
             make_home(lab)
@@ -70,7 +72,9 @@ class LedgerFile:
             UsageError: if another process is.
             DamagedLedgerError: if the ledger is damaged, and so is its copy.
         """
+        asked_from = time.time()
         with hold(self.home / "lock"):
+            self.locked = asked_from
             with explained(self.path):
                 is_damaged = damage(self._db) is not None
             if is_damaged:
@@ -130,6 +134,6 @@ class LedgerFile:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:  # noqa: ANN401  what SQLite takes
         with self._mutex, explained(self.path):
             return self._db.execute(query, values).fetchall()

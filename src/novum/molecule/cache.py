@@ -8,17 +8,15 @@ The key is the canonical molecule and all that changes its value: the oracle's n
 settings.
 """
 
-import contextlib
 import hashlib
 import json
-import sqlite3
 import struct
-import threading
 import time
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from novum.database import Database, Remedy
 from novum.errors import CacheError
 from novum.molecule.molecules import MoleculeError, canonical
 from novum.molecule.oracles import each_answer
@@ -26,25 +24,28 @@ from novum.molecule.scores import Oracle, Score, Setting, Status
 from novum.terminal import storable
 
 MARK = 0x4E764F72  # SQLite's application_id of these files: "NvOr"
-VERSION = 1
-PATIENCE = 60.0  # seconds to wait for another process that is writing
 DEAR = 0.1  # seconds that answers took, from which on they are written to the disk at once
 MOST = 500  # molecules that one query looks up
-SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS question (
+STEPS = (
+    """\
+CREATE TABLE question (
     id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL, version TEXT NOT NULL, settings TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS answer (
+
+CREATE TABLE answer (
     question INTEGER NOT NULL, molecule TEXT NOT NULL,
     smiles TEXT NOT NULL, value REAL, status TEXT NOT NULL, reason TEXT NOT NULL,
     numbers TEXT NOT NULL, pose BLOB NOT NULL, seconds REAL NOT NULL,
     time REAL NOT NULL, proof INTEGER NOT NULL,
-    UNIQUE (question, molecule));
-PRAGMA application_id={MARK};
-PRAGMA user_version={VERSION};
-COMMIT;
-"""
+    UNIQUE (question, molecule))
+""",
+)
+REMEDY = Remedy(
+    CacheError,
+    foreign="name another file for the cache",
+    unusable="make it and its directory writable, or name another file for the cache",
+    damaged="move it away, then answers are asked for anew",
+)
 Row = tuple[str, float | None, str, str, str, bytes, float]  # smiles ... seconds, as stored
 
 
@@ -67,27 +68,17 @@ class Cache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mutex = threading.RLock()
         self._questions: dict[str, int] = {}
-        with self._explained():
-            self._db = sqlite3.connect(
-                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with self._explained():
-                self._open()
-        except CacheError:
-            self._db.close()
-            raise
+        self._file = Database(path, MARK, STEPS, REMEDY)
 
     def answers(self, oracle: Oracle, molecules: Iterable[str]) -> dict[str, Score]:
         """What is remembered of some molecules, by the names that they were kept under."""
         question, wanted = self._question(oracle), list(molecules)
         found: dict[str, Score] = {}
-        with self._mutex, self._explained():
+        with self._file.reading() as db:
             for start in range(0, len(wanted), MOST):
                 names = wanted[start : start + MOST]
-                rows = self._db.execute(
+                rows = db.execute(
                     "SELECT molecule, smiles, value, status, reason, numbers, pose, seconds, proof"
                     f" FROM answer WHERE question=? AND molecule IN ({','.join('?' * len(names))})",
                     (question, *names),
@@ -108,65 +99,35 @@ class Cache:
             for row in (_stored(score),)
         ]
         is_dear = sum(score.seconds for _, score in lasting) > DEAR
-        with self._mutex, self._explained():
-            self._db.execute(f"PRAGMA synchronous={'FULL' if is_dear else 'NORMAL'}")
-            with self._transaction():
-                marks = ",".join("?" * 11)
-                self._db.executemany(f"INSERT OR IGNORE INTO answer VALUES ({marks})", rows)
+        marks = ",".join("?" * 11)
+        with self._file.writing(flushed=is_dear) as db:
+            db.executemany(f"INSERT OR IGNORE INTO answer VALUES ({marks})", rows)
 
     def __len__(self) -> int:
-        with self._mutex, self._explained():
-            return int(self._db.execute("SELECT count(*) FROM answer").fetchone()[0])
+        with self._file.reading() as db:
+            return int(db.execute("SELECT count(*) FROM answer").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
-
-    def _open(self) -> None:
-        header = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        is_empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if header != MARK and not is_empty:
-            raise CacheError(
-                f"{self.path} is a database of something else; name another file for the cache"
-            )
-        if version > VERSION:
-            raise CacheError(
-                f"{self.path} was written by a newer Novum; upgrade: pip install --upgrade novum"
-            )
-        _patiently(self._db, "PRAGMA journal_mode=WAL")
-        if is_empty:
-            _patiently(self._db, SCHEMA)
-        with self._transaction():  # else it is read-only, and answers would be lost later
-            pass
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        self._file.close()
 
     def _question(self, oracle: Oracle) -> int:
         key = digest(oracle.name, oracle.version, oracle.settings)
         if key not in self._questions:
             settings = json.dumps(dict(oracle.settings), sort_keys=True)
-            with self._mutex, self._explained(), self._transaction():
-                self._db.execute(
+            with self._file.writing() as db:
+                db.execute(
                     "INSERT OR IGNORE INTO question (digest, name, version, settings)"
                     " VALUES (?,?,?,?)",
                     (key, oracle.name, oracle.version, settings),
                 )
                 query = "SELECT id FROM question WHERE digest=?"
-                self._questions[key] = int(self._db.execute(query, (key,)).fetchone()[0])
+                self._questions[key] = int(db.execute(query, (key,)).fetchone()[0])
         return self._questions[key]
 
     def _read(self, name: str, row: Row, proof: int) -> Score:
         if _proof(name, row) != proof:
-            raise CacheError(self._damaged(f"the answer for {name} is not what was written"))
+            raise self._file.damage(f"the answer for {name} is not what was written")
         smiles, value, status, reason, numbers, pose, seconds = row
         return Score(
             smiles,
@@ -177,23 +138,6 @@ class Cache:
             zlib.decompress(pose).decode() if pose else "",
             seconds,
         )
-
-    def _damaged(self, how: str) -> str:
-        return f"{self.path} is damaged ({how}); move it away, then answers are asked for anew"
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise CacheError(f"the disk is full: {self.path} could not be written") from None
-            raise CacheError(
-                f"the cache {self.path} cannot be used: {error}; "
-                "make it and its directory writable, or name another file"
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise CacheError(self._damaged(str(error))) from None
 
 
 class Remembered:
@@ -283,16 +227,3 @@ def _proof(name: str, row: Row) -> int:
     texts = "\0".join((name, smiles, status, reason, numbers))
     amounts = struct.pack("<?dd", value is None, value or 0.0, seconds)
     return zlib.crc32(pose, zlib.crc32(amounts + texts.encode()))
-
-
-def _patiently(db: sqlite3.Connection, script: str) -> None:
-    """Run what SQLite may refuse at once, without its own patience, while another process opens."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            db.executescript(script)
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.02)

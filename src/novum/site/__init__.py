@@ -5,7 +5,6 @@ uses them, and nothing is imported here.
 
     records.py     copies, experiments, exposures, conversions: frozen facts
     clock.py       the site's time: real, or sped up for simulated visitors
-    database.py    an SQLite file that several processes use; any of them may be killed
     store.py       where site, evaluator and person meet: copies, experiments, the audit log
     visits.py      what visitors saw and did, and what is counted of it; schema.py: the tables
     config.py      site.toml; copies.py: copy.toml; rules.py: rules.toml

@@ -11,15 +11,21 @@ from pathlib import Path
 from sqlite3 import Connection, Row
 from types import MappingProxyType
 
+from novum.database import Database, Remedy
 from novum.errors import SiteError
 from novum.ledger.home import CACHE, make_home
 from novum.site.clock import REAL, Clock
-from novum.site.database import Database
 from novum.site.records import Copy, Entry, Experiment, State, Variant
 from novum.site.schema import MARK, STEPS
 from novum.site.visits import Visits
 
 FILE = "site.db"  # in the lab's cache
+REMEDY = Remedy(
+    SiteError,
+    foreign="move it away",
+    unusable="make it and its directory writable",
+    damaged="move it away, and put back a copy of it",
+)
 NOTHING: Mapping[str, str | float | None] = MappingProxyType({})
 
 
@@ -43,7 +49,7 @@ class Store(Visits):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(Database(path, MARK, STEPS))
+        super().__init__(Database(path, MARK, STEPS, REMEDY))
         with self._file.reading() as db:
             db.row_factory = Row
         self._clock = self._read_clock()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-from novum.site.database import Database
+from novum.database import Database
 from novum.site.records import (
     Arm,
     Batch,

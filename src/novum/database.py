@@ -5,24 +5,37 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from novum.errors import SiteError
+from novum.errors import NovumError
 
 PATIENCE = 60.0  # seconds to wait for another process that is writing
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What is raised where a file cannot be used, and what the person is told to do then."""
+
+    error: type[NovumError]
+    foreign: str  # it is a database of something else
+    unusable: str
+    damaged: str
 
 
 class Database:
     """A file with a mark (SQLite's application_id) and steps from empty to its present schema.
 
-    What was committed stays, power cuts included: every commit is flushed to the disk.
+    What was committed stays, power cuts included, where it was flushed to the disk.
 
     Raises:
-        SiteError: if it is damaged, something else, of a newer Novum, or cannot be written.
+        NovumError: that of the remedy, if it is damaged, something else, of a newer Novum, or
+            cannot be written.
     """
 
-    def __init__(self, path: Path, mark: int, steps: Sequence[str]) -> None:
+    def __init__(self, path: Path, mark: int, steps: Sequence[str], remedy: Remedy) -> None:
         self.path = path
+        self._remedy = remedy
         self._mutex = threading.RLock()
         with self._explained():
             self._db = sqlite3.connect(
@@ -31,7 +44,7 @@ class Database:
         try:
             with self._explained():
                 self._open(mark, steps)
-        except SiteError:
+        except NovumError:
             self._db.close()
             raise
 
@@ -42,10 +55,15 @@ class Database:
             yield self._db
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection within a transaction: all of it, or nothing if it fails."""
-        with self._mutex, self._explained(), _transaction(self._db):
-            yield self._db
+    def writing(self, *, flushed: bool = True) -> Iterator[sqlite3.Connection]:
+        """The connection within a transaction: all of it, or nothing if it fails.
+
+        Unless it is flushed, which takes milliseconds, a power cut may undo it.
+        """
+        with self._mutex, self._explained():
+            self._db.execute(f"PRAGMA synchronous={'FULL' if flushed else 'NORMAL'}")
+            with _transaction(self._db):
+                yield self._db
 
     def version(self) -> int:
         """A number that is another one after any other connection has written. Quick."""
@@ -53,7 +71,7 @@ class Database:
             with self._mutex:
                 return int(self._db.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.Error as error:
-            raise SiteError(f"{self.path} cannot be read: {error}") from None
+            raise self._remedy.error(f"{self.path} cannot be read: {error}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -64,10 +82,12 @@ class Database:
         found = self._db.execute("PRAGMA application_id").fetchone()[0]
         is_empty = not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if found != mark and not is_empty:
-            raise SiteError(f"{self.path} is a database of something else; move it away")
+            raise self._remedy.error(
+                f"{self.path} is a database of something else; {self._remedy.foreign}"
+            )
         version = self._version()
         if version > len(steps):
-            raise SiteError(
+            raise self._remedy.error(
                 f"{self.path} was written by a newer Novum; upgrade: pip install --upgrade novum"
             )
         _patiently(self._db, "PRAGMA journal_mode=WAL")
@@ -77,25 +97,26 @@ class Database:
                 for statement in script.split(";\n\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={step}")
-            self._db.execute(f"PRAGMA application_id={mark}")
+                self._db.execute(f"PRAGMA application_id={mark}")
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
+    def damage(self, how: str) -> NovumError:
+        """The error to raise for what cannot have been written so."""
+        return self._remedy.error(f"{self.path} is damaged ({how}); {self._remedy.damaged}")
+
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
+        error = self._remedy.error
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise SiteError(f"the disk is full: {self.path} could not be written") from None
-            raise SiteError(
-                f"{self.path} cannot be used: {error}; make it and its directory writable"
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise SiteError(
-                f"{self.path} is damaged ({error}); move it away, and put back a copy of it"
-            ) from None
+        except sqlite3.OperationalError as problem:
+            if "full" in str(problem):
+                raise error(f"the disk is full: {self.path} could not be written") from None
+            raise error(f"{self.path} cannot be used: {problem}; {self._remedy.unusable}") from None
+        except sqlite3.DatabaseError as problem:
+            raise self.damage(str(problem)) from None
 
 
 @contextlib.contextmanager
