@@ -17,7 +17,7 @@ name = "curve"
 name = "mse"
 direction = "minimize"
 [budget]
-seconds = 0.3
+seconds = 1
 memory_mb = 500
 disk_mb = 100
 [files]
