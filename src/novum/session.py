@@ -84,10 +84,7 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
     """
     plan = plan_for(directory, wish)  # before anything is written
     console = plain_console(aside=quiet)
-
-    def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False)
-
+    say = _lines_to(console)
     with closing(Ledger(directory)) as ledger, ledger.lock(), _status(console) as show:
         check = DeepCheck(directory, plan, ledger, say, show)
         with _signals(check.stop, say):
@@ -109,11 +106,7 @@ def plant_canaries(
         NovumError: if it cannot be run, or the person stopped it.
     """
     canaries = Canaries(directory, seconds)  # before anything is written
-    console = plain_console(aside=quiet)
-
-    def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False)
-
+    say = _lines_to(plain_console(aside=quiet))
     found = []
     with closing(Ledger(directory)) as ledger, ledger.lock(), _signals(canaries.stop, say):
         try:
@@ -123,6 +116,10 @@ def plant_canaries(
         except Stopped:
             raise CampaignError("stopped, so the rest is not known") from None
     return found
+
+
+def _lines_to(console: Console) -> Callable[[str], None]:
+    return lambda line: console.print(line, soft_wrap=True, markup=False)
 
 
 @contextmanager
