@@ -158,7 +158,9 @@ def test_a_belief_that_is_wrong_costs_speed_and_not_validity():
 
 
 def test_the_opening_is_the_mean_rate_and_a_refresh_changes_nothing():
-    assert JUDGE.opening((0.2,)) == Belief(0.2, 0.0)
+    opening = JUDGE.opening((0.2,), Arms(998, 199, 1000, 250))
+    assert opening.mean == 0.2
+    assert opening.sd == pytest.approx(math.sqrt(0.2 * 0.8 / 1000))
     assert JUDGE.opening((0.1, 0.3)).mean == pytest.approx(0.2)
     belief = Belief(0.2, 0.01)
     assert JUDGE.refresh(belief, (0.4,), case_of(0.1).noise) == belief

@@ -72,11 +72,9 @@ class RateJudge:
 
     name: str = "rate"
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
-        """The baseline's rate; of several runs, with their standard error."""
-        spread = Noise().with_group(values)
-        sd = math.sqrt(spread.sum_squares / spread.degrees / len(values)) if spread.degrees else 0
-        return Belief(average(values), sd)
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
+        """The baseline's rate, with the standard error that its visitors leave."""
+        return Belief(average(values), _error(arms)[0] if arms else 0.0)
 
     def refresh(self, belief: Belief, values: tuple[float, ...], noise: Noise) -> Belief:
         """The belief stands: the control beside the candidate is the fresh run of the incumbent."""
