@@ -91,7 +91,10 @@ class RateJudge:
         minimize = case.rules.minimize
         arms = complement(case.arms) if minimize else case.arms
         base = 1 - case.incumbent.mean if minimize else case.incumbent.mean
-        needed = required(case.rules, case.net_lines)
+        # Shorter without a price is like any other: that it does no harm takes a margin, and by
+        # that margin a page would decay from keep to keep.
+        priced = case.net_lines if case.rules.line_cost > 0 else 0
+        needed = required(case.rules, priced)
         tests = bars(needed, case.rules.min_effect, base)
         evidence = _evidence(case, arms, tests, self.name)
         words = _words(evidence, case.arms, arms, tests, case.rules.error_rate)
