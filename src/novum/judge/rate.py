@@ -18,7 +18,7 @@ from novum.judge.terms import broken_guard, required
 from novum.judge.words import comparison, number
 from novum.records import Evidence, Outcome
 
-# The weights were chosen on half of the archive's pairs (docs/copy-statistics.md), round by hand.
+# Weights chosen with pairs and campaigns of real headlines: docs/copy-statistics.md says how.
 GIVE_UP = 0.15  # of the candidates that earn exactly what they must, at most so many are given up
 GAPS = ((0.25, 0.01), (0.5, 0.04), (1.0, 0.6), (2.0, 0.25), (4.0, 0.1))  # of what is to be earned
 LIFTS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8)  # of the rate, where nothing says what is worth it
