@@ -43,10 +43,10 @@ def test_harm_ends_first_and_what_is_looked_for_is_kept():
 
 
 def test_it_agrees_with_a_look_after_every_visitor():
-    """`benchmarks/rates.py`: 0.559 and 0.835 of 53,652 visitors. Looks are fewer here."""
+    """`benchmarks/rates.py`: 0.543 and 0.785 of 53,652 visitors. Looks are fewer here."""
     _, nothing, found = needs(Plan(0.0125, 0.2), streams=200)
-    assert 0.95 < nothing.mean / (0.559 * 53_652) < 1.35
-    assert 0.95 < found.mean / (0.835 * 53_652) < 1.35
+    assert 0.95 < nothing.mean / (0.543 * 53_652) < 1.35
+    assert 0.95 < found.mean / (0.785 * 53_652) < 1.35
 
 
 @pytest.mark.parametrize(("count", "rate"), [(50, 0.03), (400, 0.5), (50, 0.97), (10**9, 0.3)])
