@@ -12,7 +12,7 @@ from novum.site.choosing import Chooser
 from novum.site.config import read_site
 from novum.site.copies import COPY
 from novum.site.records import NOWHERE, Conversion
-from novum.site.store import Store
+from novum.site.store import Store, store_of
 from novum.site.tokens import read_token, site_key
 
 SHIPPED = Path(novum.labs.__file__).parent / "copy"
@@ -41,7 +41,8 @@ class People:
         self.store, self.rates, self.each = store, rates or {}, each
         self.after = after or {}
         self.key = site_key(lab)
-        self.chooser = Chooser(store, self.key, read_site(lab))
+        # A connection of its own, as a server has: it sees what others write.
+        self.chooser = Chooser(store_of(lab), self.key, read_site(lab))
         self.chance, self.cookies, self.pauses = random.Random(1), [], 0
 
     def __call__(self, seconds: float) -> None:

@@ -1,5 +1,7 @@
 """Several challengers at once: who wins, what is handed on, what a kill or a person's word does."""
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -24,13 +26,15 @@ from race_cases import (
 
 from novum import asking
 from novum.campaign.requests import proposal_in
+from novum.campaign.traffic import arms_of
 from novum.errors import PatchError, SiteError, UsageError
 from novum.ledger import Ledger
 from novum.patch import apply_edits
+from novum.records import Outcome
 from novum.site import approving, measuring, overview
 from novum.site import store as store_module
 from novum.site.copies import COPY, copy_in
-from novum.site.measuring import NoVisitorsError, Watch, measure
+from novum.site.measuring import NoVisitorsError, Watch, everybody, measure
 from novum.site.outside import read_events
 from novum.site.race import Wish, end, race
 from novum.site.records import Arm, Exposure, State
@@ -73,7 +77,7 @@ def test_the_best_wins_and_is_handed_to_the_campaign(lab, store):
     told = said(lab, Wish(copies=files), People(lab, store, CLEAR))
     assert "caution: with fewer than 5" in told
     assert "experiment 3 (the copy of Get-paid-on-time.toml) is better by" in told
-    assert "experiment 1 is out: worse by" in told
+    assert f"headline: {GOOD}: shown to be better" in told
     assert f"novum run {lab}" in told
     assert store.running() == () and store.race() is None
     (request,) = waiting(lab)
@@ -104,6 +108,31 @@ def test_the_campaign_judges_the_winner_by_the_very_visitors_that_the_race_had(l
     assert nobody.pauses == 0, "no visitor was waited for"
     assert [batch.after for batch, _ in raced] == [0, *(b.until for b, _ in raced[:-1])]
     assert all(batch.seen == 200 for batch, _ in raced)
+
+
+def test_a_campaign_tries_the_winner_first_and_needs_no_other_visitors_for_it(lab, store):
+    rules = (lab / "lab.toml").read_text().replace("pairs = 30", "at_end = false\npairs = 30")
+    (lab / "lab.toml").write_text(rules)
+    commit(lab)
+    people = People(lab, store, CLEAR)
+    said(lab, Wish(copies=copies(lab, FAIR, GOOD)), people)
+    (winner,) = (e for e in store.experiments() if people.headline(e.candidate) == GOOD)
+    before = store.counts(everybody(winner), 1e9)
+    command = [sys.executable, "-m", "novum", "run", str(lab), "--experiments", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            time.sleep(0.05)
+            people(0)
+            people.pauses = 0
+        assert process.returncode == 0, process.stdout.read()
+    assert store.counts(everybody(winner), 1e9) == before
+    with closing(Ledger(lab)) as ledger:
+        baseline, tried = ledger.experiments(ledger.campaigns()[0].id)
+        arms = [arms_of(trial.measurement) for trial in ledger.trials(tried.id)]
+    assert tried.verdict.outcome is Outcome.KEEP and tried.proposal.researcher == "outside:race"
+    assert [one.visitors + one.control_visitors for one in arms] == [200] * len(arms)
+    assert sum(one.visitors for one in arms) <= before.candidate.visitors
+    assert baseline.verdict.outcome is Outcome.KEEP
 
 
 def test_killed_at_any_instant_it_goes_on_and_comes_to_the_same(lab, store):
@@ -152,17 +181,13 @@ def test_it_ends_when_its_visitors_are_spent(lab, store):
     wish = Wish(copies=copies(lab, GOOD, FAIR), budget=700)
     told = said(lab, wish, People(lab, store, ALIKE))
     assert "the visitors of the race are spent" in told
-    shown = [e for one in store.experiments() for e in [store.counts(_all(one), 1e9)]]
+    shown = [e for one in store.experiments() for e in [store.counts(everybody(one), 1e9)]]
     seen = sum(c.candidate.visitors + c.control.visitors for c in shown)
     assert 700 <= seen < 900
 
 
-def _all(experiment):
-    return measuring.everybody(experiment)
-
-
 def test_more_visitors_join_those_that_seem_better_and_the_log_says_with_what_chance(lab, store):
-    people = People(lab, store, {GOOD: 0.32, FAIR: 0.3, BAD: 0.1, POOR: 0.1})
+    people = People(lab, store, {GOOD: 0.38, FAIR: 0.36, BAD: 0.1, POOR: 0.1})
     said(lab, Wish(copies=copies(lab, BAD, POOR, GOOD, FAIR)), people)
     numbers = {people.headline(one.candidate): one.id for one in store.experiments()}
     changes = [entry for entry in store.audit() if entry.what == "joins"]
@@ -351,7 +376,7 @@ def test_each_waits_for_a_persons_word_where_that_is_required(lab, store):
     assert "experiment 1 (the copy of Get-paid-on-time.toml) is better by" in told
     assert "not decided" in told
     assert store.experiment(2).state is State.WAITING, "nobody has approved it"
-    assert store.counts(_all(store.experiment(2)), 1e9).candidate.visitors == 0
+    assert store.counts(everybody(store.experiment(2)), 1e9).candidate.visitors == 0
 
 
 def test_a_rollback_takes_away_the_whole_race_or_one_challenger(lab, store):
