@@ -132,7 +132,7 @@ class Experiments(Visits):
         if state is State.RUNNING:
             opened = self._open_race(db)
             if opened is not None and opened.id != race:
-                raise SiteError(raced(opened))
+                raise SiteError(in_the_way(opened))
             query = (
                 "SELECT id FROM experiment WHERE state=? AND id<>? AND (race IS NULL OR race<>?)"
             )
@@ -169,7 +169,7 @@ class Experiments(Visits):
         """
         with self._file.writing() as db:
             if (opened := self._open_race(db)) is not None:
-                raise SiteError(raced(opened))
+                raise SiteError(in_the_way(opened))
             values = (budget, base, newest(db), self._clock.now())
             race = db.execute(
                 "INSERT INTO race (budget, base, after, opened) VALUES (?,?,?,?)", values
@@ -284,7 +284,7 @@ class Experiments(Visits):
             raise SiteError(f"the site {self._file.path} knows no copy {digest}")
 
 
-def raced(race: Race) -> str:
+def in_the_way(race: Race) -> str:
     """That a race is open, and what to do."""
     return (
         f"race {race.id} is open on this site, and nothing else is shown meanwhile; go on with it: "

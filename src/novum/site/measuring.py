@@ -15,7 +15,7 @@ from novum.judge.mismatch import Period, complaint
 from novum.lab import Lab, read_lab
 from novum.site.config import Site, read_site
 from novum.site.copies import COPY, read_copy
-from novum.site.experiments import raced
+from novum.site.experiments import in_the_way
 from novum.site.harm import GUARD, broken, guarded
 from novum.site.records import Batch, Copy, Counts, Experiment, State
 from novum.site.rules import RULES, read_rules
@@ -128,7 +128,7 @@ def _opened(store: Store, trial: Trial, site: Site, copy: Copy) -> Experiment:
     control = store.put_variant(read_copy(trial.control / COPY)) if trial.control else None
     stands = candidate if trial.claims or control is None else control
     if (race := store.race()) is not None:
-        raise NoVisitorsError(raced(race))
+        raise NoVisitorsError(in_the_way(race))
     stand_on(store, stands, WHO)
     return store.open_experiment(
         candidate,

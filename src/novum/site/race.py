@@ -12,7 +12,7 @@ from novum.ledger import Ledger
 from novum.records import Outcome
 from novum.site.config import Site, read_site
 from novum.site.entering import Gate
-from novum.site.experiments import raced
+from novum.site.experiments import in_the_way
 from novum.site.measuring import NoVisitorsError, everybody, require_metric, stand_on
 from novum.site.overview import change
 from novum.site.racing import WHO, Challenger, Racing
@@ -21,7 +21,6 @@ from novum.site.store import Store, store_of
 from novum.standing import Standing
 from novum.terminal import counted, harmless
 
-FEW = 5  # challengers, of whom it pays to show one after another if there are fewer
 USUAL = 0.05  # a rate to bet on, where nothing is known
 KNOWN = 100  # visitors, after whom a rate says something
 GONE = {State.ROLLED_BACK, State.STOPPED, State.PAUSED}  # they do not come back by themselves
@@ -57,7 +56,7 @@ def race(
     ):
         opened = store.race()
         if opened is not None and wish != Wish():
-            raise UsageError(raced(opened))
+            raise UsageError(in_the_way(opened))
         if opened is None:
             opened = _begun(directory, on, ledger, store, site, wish, say)
         racing = Racing(store, site, on.lab, opened, say)
@@ -123,8 +122,6 @@ def _begun(
         say(f"left out: {harmless(line)}")
     if len(gate.entries) < 2:
         raise UsageError(f"a race has two challengers or more, and here are {len(gate.entries)}")
-    if len(gate.entries) < FEW:
-        say(f"caution: with fewer than {FEW}, one after another needs fewer visitors: novum run")
     for one in store.running():
         say(f"experiment {one.id} is shown no longer; its visitors count when its trial goes on")
     try:

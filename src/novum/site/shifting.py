@@ -19,7 +19,7 @@ from novum.site.records import Counts
 TOP = 0.5  # of the visitors go to the best
 FLOOR = 0.1  # of the visitors are shared evenly, so that nobody is forgotten
 SPREAD = 0.3  # of the control's rate: how far lifts lie from 0; of real headlines it is 0.32
-REACH, STEP = 8.0, 0.2  # standard deviations: how far, and how finely, beliefs are looked at
+REACH, STEP = 8.0, 0.4  # standard deviations: how far, and how finely, beliefs are looked at
 
 
 def believed(counts: Counts, base: float) -> Belief:
