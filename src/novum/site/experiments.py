@@ -10,6 +10,7 @@ from novum.site.clock import Clock
 from novum.site.records import Entry, Experiment, Race, State
 from novum.site.visits import Visits, newest
 
+JOINS = "joins"  # in the audit log: with what probability an experiment is joined from then on
 NOTHING: Mapping[str, str | float | None] = MappingProxyType({})
 
 
@@ -239,7 +240,7 @@ class Experiments(Visits):
             if share != row["joins"]:
                 db.execute("UPDATE experiment SET joins=? WHERE id=?", (share, row["id"]))
                 detail = {"probability": share, "after": after}
-                self._note(db, who, "joins", row["id"], detail=detail)
+                self._note(db, who, JOINS, row["id"], detail=detail)
 
     # ----- the audit log
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from novum.site.config import Site, read_site
+from novum.site.experiments import JOINS
 from novum.site.measuring import everybody
 from novum.site.records import Copy, Experiment, State
 from novum.site.store import Store, store_of
@@ -142,7 +143,8 @@ def _rate(visitors: int, conversions: int) -> str:
 
 def _audit(entries: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
-    for entry in entries[-LATEST:]:
+    told = [entry for entry in entries if entry["what"] != JOINS]  # a race has many of these
+    for entry in told[-LATEST:]:
         when = datetime.fromtimestamp(entry["time"], UTC).strftime("%Y-%m-%d %H:%M")
         which = f" experiment {entry['experiment']}" if entry["experiment"] is not None else ""
         why = entry["detail"].get("reason") or ""
