@@ -1,6 +1,6 @@
 """Several challengers at once, or one after another? Visitors needed, by simulation.
 
-    python benchmarks/copy_race.py                  the table of docs/copy-statistics.md, 5 minutes
+    python benchmarks/copy_race.py                  the table of docs/copy-statistics.md, 6 minutes
     python benchmarks/copy_race.py --races 20       the same, coarser
 
 The control converts 3 %, `min_effect` is 0.004, batches have 2,000 visitors, at most 20 of them for
