@@ -14,7 +14,7 @@ from novum.errors import UsageError
 from novum.judge import Arms, Belief, Case, Noise, Rules
 from novum.judge.rate import RateJudge, bars
 from novum.records import Outcome
-from novum.site.power import Plan, _binomial, _Decision, facts, fixed_visitors, needs
+from novum.site.power import Plan, _Decision, binomial, facts, fixed_visitors, needs
 
 PLAN = Plan(0.05, 0.3)
 ASKED = ["power", "--rate", "0.05", "--lift", "0.3", "--visitors-a-day", "1000"]
@@ -52,14 +52,14 @@ def test_it_agrees_with_a_look_after_every_visitor():
 @pytest.mark.parametrize(("count", "rate"), [(50, 0.03), (400, 0.5), (50, 0.97), (10**9, 0.3)])
 def test_drawn_conversions_have_the_right_mean_and_spread(count, rate):
     chance = random.Random(2)
-    drawn = [_binomial(chance, count, rate) for _ in range(4000)]
+    drawn = [binomial(chance, count, rate) for _ in range(4000)]
     variance = count * rate * (1 - rate)
     mean = sum(drawn) / len(drawn)
     assert min(drawn) >= 0 and max(drawn) <= count
     assert mean == pytest.approx(count * rate, abs=4 * math.sqrt(variance / len(drawn)))
     spread = sum((number - mean) ** 2 for number in drawn) / len(drawn)
     assert spread == pytest.approx(variance, rel=0.15)
-    assert _binomial(chance, count, 0.0) == 0 and _binomial(chance, count, 1.0) == count
+    assert binomial(chance, count, 0.0) == 0 and binomial(chance, count, 1.0) == count
 
 
 def test_days_are_those_of_the_share_of_the_traffic():
