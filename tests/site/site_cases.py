@@ -6,10 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
@@ -42,8 +45,13 @@ def serving(lab: Path, *options: str):
     """`novum serve`, until the end; its address and its process."""
     words = [sys.executable, "-m", "novum", "serve", str(lab), "--port", "0", *options]
     path = os.pathsep.join(entry for entry in sys.path if entry)
+    complaints = tempfile.TemporaryFile("w+")
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        words,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
     try:
         where = process.stdout.readline().strip()
@@ -51,12 +59,13 @@ def serving(lab: Path, *options: str):
         own = process.stdout.readline().split()[-1]
         with httpx2.Client(base_url=where, verify=False, timeout=30) as client:
             client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            yield Served(lab, where, own, process, client)
+            yield Served(lab, where, own, process, client, complaints)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(20)
         process.stdout.close()
+        complaints.close()
 
 
 @dataclass
@@ -66,6 +75,15 @@ class Served:
     own: str
     process: subprocess.Popen
     client: httpx2.Client
+    complaints: IO[str]  # what the server said to its owner
+
+    def complaint(self) -> str:
+        """The next thing that it complains of."""
+        while True:
+            self.complaints.seek(0)
+            if found := self.complaints.read():
+                return found
+            time.sleep(0.05)
 
     def store(self) -> Store:
         return store_of(self.lab)

@@ -24,6 +24,7 @@ from novum.report import canvas
 from novum.report.canvas import FAINT, INK, KEPT, SOFT
 from novum.report.exhibits import Exhibit, Material
 from novum.report.words import quoted, table
+from novum.site.records import BESIDE_HOLDOUT
 from novum.site.store import store_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def _claimed(material: Material) -> list[_Row]:
             if trial.cell is not None
             and (trial.cell.confirmation, trial.cell.arm) == (claim.confirmation, 1)
         ]
-        beside = "the holdout group" if claim.split == "holdout" else "the start"
+        held = any(t.measurement and t.measurement.metrics.get(BESIDE_HOLDOUT) for t in own)
+        beside = "the holdout group" if held else "the start"
         rows.append(_Row(f"{claim.of} claimed", beside, _batches(own)))
     return rows
 

@@ -33,6 +33,7 @@ class Host:
         self.key = site_key(lab)
         self.layout = Layout(lab / LAYOUT)
         first = read_copy(lab / COPY)
+        self._pages: dict[str, Page] = {}
         with contextlib.ExitStack() as opened:
             # Two connections, so that no page view waits while events are written.
             self.store = opened.enter_context(contextlib.closing(store_of(lab)))
@@ -41,10 +42,11 @@ class Host:
             shares = {"share": self.config.traffic.share, "holdout": self.config.traffic.holdout}
             self.store.note("serve", "served", shares)
             self.chooser = Chooser(self.store, self.key, self.config)
+            for shown in (self.store.incumbent(), self.store.first()):
+                self.page(shown)  # they may be older than the layout
             self._opened = opened.pop_all()
         self.writer = Writer(self._writing)
         self.own = secret(self.key, "own visits")
-        self._pages: dict[str, Page] = {}
 
     def close(self) -> None:
         """Close the store."""
@@ -88,8 +90,14 @@ class Host:
         written = self.writer.begin([LeftOut(reason, self.now())])
         written.add_done_callback(lambda done: done.exception())  # nobody waits for it
 
-    def told_by(self, text: str) -> Token | None:
-        """Who tells by a token, if it is one of ours and not too old."""
+    def told_by(self, request: Request) -> Token | None:
+        """Who tells by the token of a request, if it is one of ours and not too old.
+
+        HEAD tells nothing: so ask programs that look whether a link leads somewhere.
+        """
+        if request.method == "HEAD":
+            return None
+        text = request.query_params.get("t", "")
         return read_token(self.key, text, self.now(), self.config.lifetime)
 
 

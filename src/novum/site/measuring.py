@@ -4,6 +4,7 @@ Everything lies in the site's file, so the evaluator may be ended at any instant
 on with the same experiment and the same batch of visitors.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,7 +17,8 @@ from novum.lab import read_lab
 from novum.site.config import Site, read_site
 from novum.site.copies import COPY, read_copy
 from novum.site.harm import GUARD, broken, guarded
-from novum.site.records import Batch, Copy, Counts, Experiment, State
+from novum.site.page import LAYOUT, Layout
+from novum.site.records import BESIDE_HOLDOUT, Batch, Copy, Counts, Experiment, State
 from novum.site.rules import RULES, read_rules
 from novum.site.store import FILE, Store
 
@@ -77,9 +79,11 @@ def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[s
     with closing(Store(trial.site / FILE)) as store:
         experiment = _opened(store, trial, site, copy)
         watch = _Watch(store, site, trial, experiment.id)
-        began = time.time()
+        served, heard = store.served(), time.monotonic()
         while not watch.is_over():
-            if time.time() - max(began, store.served() or 0.0) > QUIET:
+            if store.served() != served:  # another sign of life, whatever a clock says
+                served, heard = store.served(), time.monotonic()
+            if time.monotonic() - heard > QUIET:
                 raise NoVisitorsError("no server shows the page; start: novum serve LAB")
             sleep(POLL)
         numbers = watch.numbers()
@@ -108,6 +112,11 @@ def _handed_in(trial: Trial) -> Copy:
         raise RefusedError(str(error)) from None
     if told := rules.refusals(copy):
         raise RefusedError("; ".join(told))
+    layout = Layout(trial.lab / LAYOUT)
+    try:
+        layout.page(copy)
+    except LabError as error:
+        raise RefusedError(f"this copy does not fit the layout: {error}") from None
     return copy
 
 
@@ -142,7 +151,7 @@ class _Watch:
     def __init__(self, store: Store, site: Site, trial: Trial, experiment: int) -> None:
         self._store, self._site, self._number = store, site, experiment
         self._weeks = self._whole_weeks(store.experiment(experiment))
-        self._stopped = ""
+        self._stopped, self._full = "", math.inf
         # Until a batch is counted it is the same, whatever is killed; another campaign that tries
         # the same has visitors of its own.
         before = sum(
@@ -168,7 +177,9 @@ class _Watch:
             return False
         if batch.until is None or batch.last is None:
             return False  # more may come
-        return self._store.clock.now() >= batch.last + self._site.window
+        now = self._store.clock.now()
+        self._full = min(self._full, batch.last, now)  # a clock may have been put back since
+        return now >= self._full + self._site.window
 
     def _require_shown(self, experiment: Experiment) -> None:
         if experiment.state is State.ROLLED_BACK:
@@ -233,6 +244,8 @@ class _Watch:
                 "control_visitors": theirs.visitors,
                 "control_conversions": theirs.conversions,
             }
+        if experiment.claim:
+            told[BESIDE_HOLDOUT] = 1.0
         return told | guarded(self._site, self._store, batch)
 
 

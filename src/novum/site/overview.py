@@ -26,11 +26,10 @@ def facts(lab: Path) -> dict[str, Any]:
     """
     site = read_site(lab)
     with closing(store_of(lab)) as store:
-        served, now = store.served(), time.time()
         experiments = [_experiment(store, site, one) for one in store.experiments()]
         running = store.running()
         return {
-            "served": served is not None and now - served < ALIVE,
+            "served": is_served(store),
             "now": store.clock.now(),
             "incumbent": _copy(store, store.incumbent()),
             "first": _copy(store, store.first()),
@@ -49,6 +48,12 @@ def facts(lab: Path) -> dict[str, Any]:
                 for entry in store.audit()
             ],
         }
+
+
+def is_served(store: Store) -> bool:
+    """Whether a server gave a sign of life just now."""
+    served = store.served()
+    return served is not None and abs(time.time() - served) < ALIVE
 
 
 def told(known: dict[str, Any]) -> str:

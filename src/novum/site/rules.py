@@ -40,7 +40,15 @@ NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 SENTENCE = re.compile(r"[.!?]+(?=\s|$)")
 VOWELS = re.compile(r"[aeiouy]+")
 
-Text = Annotated[str, Field(min_length=1)]
+# Scripts whose letters look like each other's, and what is not seen but is a letter or a mark.
+ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+NO_TEXT = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}  # categories of Unicode
+
+Text = Annotated[str, Field(pattern=r"[^\s*]")]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -221,25 +229,13 @@ def _unreadable(name: str, text: str) -> Iterator[str]:
     if found := MARKUP.search(text):
         yield f"{name}: `{_shown(text[found.start() :])}` is markup; copy is plain text"
     for letter in text:
-        if letter != " " and unicodedata.category(letter) in (
-            "Cc",
-            "Cf",
-            "Co",
-            "Cs",
-            "Cn",
-            "Zl",
-            "Zp",
-        ):
+        if unicodedata.category(letter) in NO_TEXT or UNSEEN.match(letter):
             what = unicodedata.name(letter, "a control character").lower()
             yield f"{name}: holds U+{ord(letter):04X}, {what}, which nobody sees; take it out"
             break
     for word in re.findall(r"[^\W\d_]+", text):
-        if (
-            len(
-                alphabets := {_alphabet(letter) for letter in word} & {"LATIN", "CYRILLIC", "GREEK"}
-            )
-            > 1
-        ):
+        alphabets = {_alphabet(letter) for letter in word} & ALIKE
+        if len(alphabets) > 1:
             both = " and ".join(sorted(alphabets)).lower()
             yield f"{name}: `{_shown(word)}` mixes {both} letters"
             break

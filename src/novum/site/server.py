@@ -16,6 +16,7 @@ An event is answered when it is on the disk.
 import asyncio
 import contextlib
 import hmac
+import sys
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
@@ -40,6 +41,7 @@ AGE = 400 * int(DAY)  # seconds a cookie is kept: the longest that browsers allo
 PRIVATE = {"cache-control": "private, no-store"}
 HTML = "text/html; charset=utf-8"
 PULSE = 2.0  # seconds between two signs of life
+PATIENCE = 3.0  # seconds that a visitor waits, before he gets on, for his conversion to be written
 # Browsers ask first whether a page of another site may send JSON.
 FROM_ANYWHERE = Middleware(
     CORSMiddleware,
@@ -115,16 +117,18 @@ class Pages:
         """The call to action: 303 says that it is counted, 302 that it is not; all get on."""
         if people.is_prefetch(request.headers):
             return self._not_now()
-        token = self._host.told_by(request.query_params.get("t", ""))
-        status = 302
-        if token is not None:
-            with contextlib.suppress(NovumError):  # ours to mend, not the visitor's to suffer
-                await self._host.writer.write([token.conversion(self._host.now())])
+        token, status = self._host.told_by(request), 302
+        if token is not None and self._host.left_out(request.headers) is None:
+            with contextlib.suppress(NovumError, TimeoutError):  # not the visitor's to suffer
+                async with asyncio.timeout(PATIENCE):
+                    await self._host.writer.write([token.conversion(self._host.now())])
                 status = 303
         return RedirectResponse(self._host.config.page.goal, status, headers=PRIVATE)
 
     async def consent(self, request: Request) -> Response:
-        """From now on this visitor may be counted."""
+        """From now on this visitor may be counted; another site cannot say so for him."""
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return refused(403, "only this site's own page can say that")
         response = Response(status_code=204)
         _set(request, response, CONSENT, "1")
         return response
@@ -172,18 +176,28 @@ def _set(request: Request, response: Response, name: str, value: str) -> None:
     response.headers.append("set-cookie", cookie)
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    """What could not be written is not said to be."""
-    return refused(503, str(error))
+async def _failed(_: Request, __: Exception) -> Response:
+    """What could not be written is not said to be. Why is said to the owner, by the pulse."""
+    return refused(503, "this could not be written down, so it does not count")
 
 
 async def _pulse(host: Host) -> None:
-    """Say that the site is served, now and then; and forget who was here too long ago."""
-    forgotten = 0.0
+    """Say that the site is served, now and then; and forget who was here too long ago.
+
+    When the file cannot be written any more, or can again, the owner is told once.
+    """
+    forgotten, told = -HOUR, ""
     while True:
-        with contextlib.suppress(NovumError):
+        trouble = ""
+        try:
             await asyncio.to_thread(host.pulse)
-            if host.now() - forgotten > HOUR:
+            if abs(host.now() - forgotten) > HOUR:  # a clock may be put back
                 forgotten = host.now()
                 await asyncio.to_thread(host.forget)
+        except NovumError as error:
+            trouble = str(error)
+        if trouble != told:
+            said = f"nothing is counted: {trouble}" if trouble else "visits are counted again"
+            print(f"novum: {said}", file=sys.stderr, flush=True)
+            told = trouble
         await asyncio.sleep(PULSE)
