@@ -45,7 +45,7 @@ def serving(lab: Path, *options: str):
     """`novum serve`, until the end; its address and its process."""
     words = [sys.executable, "-m", "novum", "serve", str(lab), "--port", "0", *options]
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    complaints = tempfile.TemporaryFile("w+")
+    complaints = tempfile.TemporaryFile("a+")  # noqa: SIM115  closed with the process
     process = subprocess.Popen(
         words,
         stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ def serving(lab: Path, *options: str):
     )
     try:
         where = process.stdout.readline().strip()
-        assert where.startswith("http://"), where
+        assert where.startswith("http://"), complaints.seek(0) or complaints.read()
         own = process.stdout.readline().split()[-1]
         with httpx2.Client(base_url=where, verify=False, timeout=30) as client:
             client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))

@@ -1,4 +1,4 @@
-"""Whatever is sent to the server: it answers, goes on serving, and counts nothing that is not so."""
+"""Whatever is sent to the server: it answers, goes on serving, and counts what is so."""
 
 import itertools
 import json
@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("httpx2")
 
+import httpx2
 from site_cases import BETTER, FIREFOX, new_lab, serving
 
 from novum.site.outside import SIGNATURE, hook_secret
@@ -384,7 +385,7 @@ def test_on_a_full_disk_the_page_goes_on_and_what_is_not_written_is_not_said(tmp
 
 
 def test_a_killed_server_counts_all_that_it_answered_once(tmp_path):
-    """An answer is given after the write: what is lost between them is told again, and counts once."""
+    """What was lost between answer and write is told again, and counts once."""
     lab = new_lab(tmp_path / "lab")
     with serving(lab) as served:
         people = [served.person() for _ in range(12)]
@@ -393,7 +394,7 @@ def test_a_killed_server_counts_all_that_it_answered_once(tmp_path):
             person.see()
 
         def convert(person):
-            with pytest.raises(Exception, match="."):
+            with suppress(httpx2.TransportError):
                 while True:
                     person.convert()
 

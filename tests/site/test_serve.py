@@ -49,6 +49,12 @@ def test_what_is_not_sound_is_said_in_a_line(tmp_path):
         ("layout.html", "<h1>{{ headline }}</h1>", "does not use {{ go }}"),
         ("layout.html", "{{ go }}{{ beacon }}{{ nothing }}", "cannot be filled in"),
         ("layout.html", "{% if %}", "is no template"),
+        ("layout.html", "{{ " + "(" * 5000, "is no template"),
+        ("layout.html", "{{ go }}{{ beacon }}{{ headline.encode('x') }}", "cannot be filled in"),
+        ("layout.html", "{{ go }}{{ beacon }}{% include 'x' %}", "cannot be filled in"),
+        ("layout.html", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "cannot be filled in"),
+        ("layout.html", "{{ ().__class__.__base__.__subclasses__() }}", "cannot be filled in"),
+        ("layout.html", "{{ headline.__init__.__globals__ }}", "cannot be filled in"),
     ):
         kept = (lab / name).read_text()
         (lab / name).write_text(text)

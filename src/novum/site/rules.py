@@ -21,6 +21,7 @@ Copy is plain text: markup, invisible characters and words of mixed alphabets ar
 that no word hides from its rule.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -134,10 +135,10 @@ class Rules(Table):
                     yield f"{name}: says `{found[0]}`, which {RULES} bans"
 
     def _loud(self, parts: "Parts") -> Iterator[str]:
-        most = self.words.capitals
+        most = self.words.capitals or math.inf
         for name, text in parts:
             runs = [word for word in re.findall(r"[^\W\d_]+", text) if word.isupper()]
-            if most is not None and (loud := [word for word in runs if len(word) > most]):
+            if loud := [word for word in runs if sum(map(str.isupper, word)) > most]:
                 yield f"{name}: shouts `{_shown(loud[0])}`; at most {most} capitals in a row"
         marks, allowed = sum(text.count("!") for _, text in parts), self.words.exclamations
         if allowed is not None and marks > allowed:
