@@ -121,3 +121,9 @@ class Person:
 
     def convert(self):
         return self.ask("GET", "/go", params={"t": self.token})
+
+
+def signalled(store: Store, experiment: int, kind: str) -> list[float]:
+    """What visitors told of this kind, in the order of their exposures."""
+    found = store.values(store.batch(experiment, "all", 10**6), kind)
+    return [value for _, value in found if value is not None]

@@ -53,6 +53,11 @@ def test_what_is_not_sound_is_said_in_a_line(tmp_path):
         ("layout.html", "{{ go }}{{ beacon }}{{ headline.encode('x') }}", "cannot be filled in"),
         ("layout.html", "{{ go }}{{ beacon }}{% include 'x' %}", "cannot be filled in"),
         ("layout.html", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "cannot be filled in"),
+        (
+            "layout.html",
+            "{{ go }}{{ beacon }}{% if headline != 'x' %}{{ 1 / 0 }}{% endif %}",
+            "cannot be filled in: division",  # with what the site shows since it was first served
+        ),
         ("layout.html", "{{ ().__class__.__base__.__subclasses__() }}", "cannot be filled in"),
         ("layout.html", "{{ headline.__init__.__globals__ }}", "cannot be filled in"),
     ):

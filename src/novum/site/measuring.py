@@ -79,12 +79,9 @@ def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[s
     with closing(Store(trial.site / FILE)) as store:
         experiment = _opened(store, trial, site, copy)
         watch = _Watch(store, site, trial, experiment.id)
-        served, heard = store.served(), time.monotonic()
+        pulse = Pulse(store)
         while not watch.is_over():
-            if store.served() != served:  # another sign of life, whatever a clock says
-                served, heard = store.served(), time.monotonic()
-            if time.monotonic() - heard > QUIET:
-                raise NoVisitorsError("no server shows the page; start: novum serve LAB")
+            pulse.require()
             sleep(POLL)
         numbers = watch.numbers()
         if store.experiment(experiment.id).state is State.RUNNING:  # it goes on with the next batch
@@ -143,6 +140,25 @@ def _opened(store: Store, trial: Trial, site: Site, copy: Copy) -> Experiment:
 
 def _is_rolled_back(experiment: Experiment) -> bool:
     return experiment.state is State.ROLLED_BACK
+
+
+class Pulse:
+    """Whether a server gives signs of life, by a clock that nobody sets."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last, self._heard = store.served(), time.monotonic()
+
+    def require(self) -> None:
+        """See that there was one not long ago.
+
+        Raises:
+            NoVisitorsError: if there was none.
+        """
+        if (last := self._store.served()) != self._last:
+            self._last, self._heard = last, time.monotonic()
+        if time.monotonic() - self._heard > QUIET:
+            raise NoVisitorsError("no server shows the page; start: novum serve LAB")
 
 
 class _Watch:

@@ -152,14 +152,6 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
-    """One kind of signal in a batch: a value for each visitor of whom there is one."""
-
-    candidate: tuple[float, ...] = ()
-    control: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """Who saw one variant for one reason within a time, and converted inside the window."""
 

@@ -50,7 +50,11 @@ FROM_ANYWHERE = Middleware(
     allow_headers=["*"],
     expose_headers=["etag"],
 )
-THANKS = "<!doctype html><meta charset=utf-8><title>Thank you</title><h1>Thank you</h1>"
+THANKS = (
+    "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    "<title>Thank you</title><style>body{font:18px/1.5 system-ui,sans-serif;margin:4em auto;"
+    "max-width:30em;padding:0 1em}</style><h1>Thank you</h1>"
+)
 
 
 def app(host: Host) -> Starlette:
