@@ -460,7 +460,7 @@ def the_case(bed, values, guard, **metrics):
         name = "twice"
         seen = None
 
-        def opening(self, values):
+        def opening(self, values, arms=None):
             return Belief(values[0], 0.0)
 
         def refresh(self, belief, values, noise):
@@ -506,7 +506,7 @@ class Scripted:
         self.steps = list(steps)
         self.cases = []
 
-    def opening(self, values):
+    def opening(self, values, arms=None):
         return Belief(sum(values) / len(values), 0.0)
 
     def refresh(self, belief, values, noise):

@@ -17,10 +17,9 @@ EQUAL = Arms(40_000, 500, 40_000, 500)
 SOME = Arms(3_000, 45, 3_000, 38)
 
 
-def ruling(arms, *, runs=1, base=BASE, **rules):
+def ruling(arms, *, runs=1, base=BASE, lines=0, **rules):
     rules = Rules(**{"minimize": False, "min_effect": WORTH, **rules})
     rate = arms.conversions / arms.visitors if arms.visitors else 0.0
-    lines = rules.line_cost and -4
     return JUDGE.consider(
         case_of(
             *[rate] * runs, rules=rules, incumbent=Belief(base, 0.0), arms=arms, net_lines=lines
@@ -93,9 +92,15 @@ def test_a_broken_guard_discards_whatever_the_counts():
 
 def test_removed_lines_may_cost_what_they_were_worth():
     """Four lines less at 0.001 each: equal rates show that the change costs less than 0.004."""
-    assert ruling(EQUAL, line_cost=0.001).outcome is Outcome.KEEP
+    assert ruling(EQUAL, lines=-4, line_cost=0.001).outcome is Outcome.KEEP
     worse = Arms(40_000, 250, 40_000, 500)
-    assert ruling(worse, line_cost=0.001).outcome is Outcome.DISCARD
+    assert ruling(worse, lines=-4, line_cost=0.001).outcome is Outcome.DISCARD
+
+
+def test_a_shorter_page_must_earn_as_much_as_any_other_where_lines_have_no_price():
+    assert ruling(EQUAL, lines=-4).outcome is Outcome.DISCARD
+    assert ruling(EQUAL, lines=-4) == ruling(EQUAL)
+    assert ruling(BETTER, lines=-4).outcome is Outcome.KEEP
 
 
 def test_a_lab_without_a_smallest_effect_is_decided_too():
@@ -158,7 +163,9 @@ def test_a_belief_that_is_wrong_costs_speed_and_not_validity():
 
 
 def test_the_opening_is_the_mean_rate_and_a_refresh_changes_nothing():
-    assert JUDGE.opening((0.2,)) == Belief(0.2, 0.0)
+    opening = JUDGE.opening((0.2,), Arms(998, 199, 1000, 250))
+    assert opening.mean == 0.2
+    assert opening.sd == pytest.approx(math.sqrt(0.2 * 0.8 / 1000))
     assert JUDGE.opening((0.1, 0.3)).mean == pytest.approx(0.2)
     belief = Belief(0.2, 0.01)
     assert JUDGE.refresh(belief, (0.4,), case_of(0.1).noise) == belief

@@ -84,3 +84,9 @@ def test_texts_with_words_in_common_are_liked_alike_and_no_text_is_liked_without
     minds = Minds(Chance(1), 0.04)
     assert abs(minds.taste("word " * 20_000)) <= 2 * fitted().unexplained
     assert minds.taste("") == 0
+
+
+def test_other_people_have_the_same_taste_if_that_is_said():
+    same, other = Minds(Chance(2), 0.04, Chance(1)), Minds(Chance(2), 0.04)
+    text = "for people who like a quiet page"
+    assert same.taste(text) == Minds(Chance(1), 0.04).taste(text) != other.taste(text)

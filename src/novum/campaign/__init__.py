@@ -14,7 +14,7 @@ from threading import RLock
 
 from novum.campaign.ablation import Ablation, worthless
 from novum.campaign.bench import Bench, Job, Stop
-from novum.campaign.case import case_of, commit_message
+from novum.campaign.case import arms_over, case_of, commit_message
 from novum.campaign.confirmation import ASKED, END, MILESTONE, Referee
 from novum.campaign.events import Event, Judged, Notice, Observer, Started, Step
 from novum.campaign.proposing import Place, Proposer, Stopped
@@ -176,7 +176,9 @@ class Machine:
                 self._finish()
                 raise CampaignError(self._baseline_failure(trial))
         values = self._standing.values(baseline.id)
-        belief = self._parts.judge.opening(values)
+        counted = self._lab.metric.noise == "rate"
+        arms = arms_over(self._ledger.trials(baseline.id)) if counted else None
+        belief = self._parts.judge.opening(values, arms)
         runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
         words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {runs}"
         warning = disagreement(values) if self._lab.metric.noise == "none" else None

@@ -44,7 +44,7 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
         split=_split(trials, ledger.trials(incumbent.id), ledger),
         metrics=_guarded(lab, experiment, trials),
         unselected=_unselected(incumbent, ledger.trials(incumbent.id)),
-        arms=_arms(trials) if lab.metric.noise == "rate" else None,
+        arms=arms_over(trials) if lab.metric.noise == "rate" else None,
     )
 
 
@@ -88,7 +88,7 @@ def _unselected(incumbent: Experiment, trials: Sequence[Trial]) -> tuple[float, 
     )
 
 
-def _arms(trials: Sequence[Trial]) -> Arms | None:
+def arms_over(trials: Sequence[Trial]) -> Arms | None:
     """The counts over all runs of a candidate; each was checked when its trial ended."""
     counted = [
         arms_of(trial.measurement)

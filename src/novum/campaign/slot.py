@@ -64,7 +64,6 @@ class Slot:
         self._cache = cache if lab.trial.cache else None
         self._candidate = Worktree(repo, directory / "tree")
         self._pristine = Worktree(repo, directory / "pristine")
-        self._pristine.fill(start)
         self._start = start
         sweep()
         rate = lab.metric.noise == "rate"
@@ -85,7 +84,7 @@ class Slot:
             OSError: if the disk does not take them.
         """
         self._candidate.fill(task.commit, task.files)
-        self._pristine.fill(self._start)  # nothing to do, unless somebody removed it
+        self._pristine.fill(self._start)  # nothing to do after the first time
         if self._control is not None:
             self._control.fill(task.control or self._start)
         self.close()

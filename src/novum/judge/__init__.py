@@ -142,8 +142,8 @@ class Judge(Protocol):
     def name(self) -> str:
         """The policy's name in `lab.toml`."""
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
-        """The belief about the baseline, from its replicates."""
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
+        """The belief about the baseline, from its replicates; `arms`: what was counted in them."""
 
     def refresh(self, belief: Belief, values: tuple[float, ...], noise: Noise) -> Belief:
         """The belief about the incumbent after new runs of it, asked for by `Next.INCUMBENT`."""

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import mul
 
-from novum.judge import Belief, Case, Next, Noise, Ruling, average
+from novum.judge import Arms, Belief, Case, Next, Noise, Ruling, average
 from novum.judge.noise import Luck, log_likelihood, luck
 from novum.judge.prior import Atoms, Prior, fit
 from novum.judge.terms import broken_guard, required
@@ -84,7 +84,7 @@ class BeliefJudge:
     keep_at: float = KEEP_AT
     patience: float = PATIENCE
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
         """The baseline's mean and its standard error.
 
         One value says nothing of its own error: its `sd` is 0, and `consider` then takes the

@@ -13,7 +13,7 @@ than it looks, would not establish it. That costs power, never validity.
 import math
 from dataclasses import dataclass
 
-from novum.judge import Belief, Case, Next, Noise, Ruling, average
+from novum.judge import Arms, Belief, Case, Next, Noise, Ruling, average
 from novum.judge.student import Contrast
 from novum.judge.terms import broken_guard, required
 from novum.judge.words import comparison, reason
@@ -29,7 +29,7 @@ class CertainJudge:
 
     name: str = "certain"
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
         """The baseline's mean and its standard error; 0, if it ran once."""
         return _belief(values, Noise().with_group(values))
 

@@ -4,7 +4,7 @@ Nothing is estimated, so nothing is believed with uncertainty. That the score ha
 person's claim (`metric.noise = "none"`); where two runs of a commit differ, the verdict says so.
 """
 
-from novum.judge import Belief, Case, Noise, Ruling, average
+from novum.judge import Arms, Belief, Case, Noise, Ruling, average
 from novum.judge.terms import broken_guard, required
 from novum.judge.words import reason
 from novum.records import Evidence, Outcome
@@ -25,7 +25,7 @@ class ExactJudge:
 
     name = "exact"
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
         """The baseline's score, at face value; the mean, if its runs differ against the claim."""
         return Belief(average(values), 0.0)
 

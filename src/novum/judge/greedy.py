@@ -2,7 +2,7 @@
 
 import math
 
-from novum.judge import Belief, Case, Noise, Ruling, average
+from novum.judge import Arms, Belief, Case, Noise, Ruling, average
 from novum.judge.terms import broken_guard
 from novum.judge.words import comparison
 from novum.records import Evidence, Outcome
@@ -18,7 +18,7 @@ class GreedyJudge:
 
     name = "greedy"
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
         """The baseline's mean, at face value."""
         return Belief(average(values), 0.0)
 

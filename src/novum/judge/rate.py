@@ -72,11 +72,9 @@ class RateJudge:
 
     name: str = "rate"
 
-    def opening(self, values: tuple[float, ...]) -> Belief:
-        """The baseline's rate; of several runs, with their standard error."""
-        spread = Noise().with_group(values)
-        sd = math.sqrt(spread.sum_squares / spread.degrees / len(values)) if spread.degrees else 0
-        return Belief(average(values), sd)
+    def opening(self, values: tuple[float, ...], arms: Arms | None = None) -> Belief:
+        """The baseline's rate, with the standard error that its visitors leave."""
+        return Belief(average(values), _error(arms)[0] if arms else 0.0)
 
     def refresh(self, belief: Belief, values: tuple[float, ...], noise: Noise) -> Belief:
         """The belief stands: the control beside the candidate is the fresh run of the incumbent."""
@@ -93,7 +91,10 @@ class RateJudge:
         minimize = case.rules.minimize
         arms = complement(case.arms) if minimize else case.arms
         base = 1 - case.incumbent.mean if minimize else case.incumbent.mean
-        needed = required(case.rules, case.net_lines)
+        # Shorter without a price is like any other: that it does no harm takes a margin, and by
+        # that margin a page would decay from keep to keep.
+        priced = case.net_lines if case.rules.line_cost > 0 else 0
+        needed = required(case.rules, priced)
         tests = bars(needed, case.rules.min_effect, base)
         evidence = _evidence(case, arms, tests, self.name)
         words = _words(evidence, case.arms, arms, tests, case.rules.error_rate)

@@ -26,6 +26,7 @@ from novum.terminal import tail
 SPEED = 8640.0  # seconds of the site's clock in a real one: a day takes ten seconds
 PEOPLE = 100.0  # who come in a real second, on average over a week
 COME = "simulated people come"
+TASTE = 1  # what they like stays the same, whenever they come
 GRACE = 15.0  # seconds for a child to end
 LOOK = 0.2  # seconds between two looks at whether the parent still lives
 LOG = "site.log"  # in the lab's home: what the child complained of
@@ -128,6 +129,7 @@ def _crowd(address: str, clock: Clock, seed: int) -> subprocess.Popen[bytes]:
     options = {
         "url": address,
         "seed": seed,
+        "taste": TASTE,
         "rate": PEOPLE,
         "speed": clock.speed,
         "origin": repr(clock.origin),

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.url[0],
         port=options.url[1],
         seed=options.seed,
+        taste=options.seed if options.taste is None else options.taste,
         base=options.base,
         rate=options.rate,
         clock=clock,
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--url", type=_address, required=True, help="of the site, such as http://127.0.0.1:8080")
     add("--seed", type=int, default=0, help="the same seed, the same people (0)")
+    add("--taste", type=int, help="the same taste, the same words are liked (as the seed)")
     add("--processes", type=_whole, default=1, help="that share the crowd (1)")
     add("--rate", type=_positive, default=50, help="people a second, on average over a week (50)")
     add("--base", type=_share, default=0.04, help="conversion rate of an average page (0.04)")

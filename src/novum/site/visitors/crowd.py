@@ -23,7 +23,8 @@ class Settings:
 
     host: str
     port: int
-    seed: int
+    seed: int  # of who comes, and when
+    taste: int  # of what they like
     base: float  # conversion rate of an average page, for somebody in a middling mood
     rate: float  # people a second of real time, on average over a week
     clock: Clock
@@ -40,7 +41,7 @@ class Crowd:
         self._settings = settings
         self._chance = Chance(settings.seed)
         self._wire = Wire(settings.host, settings.port)
-        minds = Minds(self._chance, settings.base)
+        minds = Minds(self._chance, settings.base, Chance(settings.taste))
         self._world = World(self._wire, Reader(), minds, Counts(), self._pause)
         self._here: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[None]] = set()  # for a time to come

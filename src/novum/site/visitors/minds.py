@@ -24,10 +24,13 @@ Words = tuple[tuple[str, str], ...]  # a part of the page, and its text
 
 
 class Minds:
-    """What the crowd of one seed thinks; `base` converts on an average page in a middling mood."""
+    """What a crowd thinks; `base` converts on an average page in a middling mood.
 
-    def __init__(self, chance: Chance, base: float) -> None:
-        self._chance = chance
+    `taste` is the chance that its taste comes from, if another crowd is to have the same.
+    """
+
+    def __init__(self, chance: Chance, base: float, taste: Chance | None = None) -> None:
+        self._chance, self._taste = chance, taste or chance
         self._base = _log_odds(base)
         self._remembered: dict[Words, float] = {}
 
@@ -44,7 +47,7 @@ class Minds:
     def taste(self, text: str) -> float:
         """Log-odds of what no feature explains; within twice its standard deviation."""
         words = sorted(set(words_of(text)))
-        liked = sum(self._chance.normal("taste", word) for word in words)
+        liked = sum(self._taste.normal("taste", word) for word in words)
         return fitted().unexplained * 2 * math.tanh(liked / math.sqrt(max(len(words), FEWEST)) / 2)
 
     def chance_of_converting(self, appeal: float, mood: float = 0.0) -> float:

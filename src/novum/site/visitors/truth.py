@@ -11,13 +11,13 @@ _MOODS = tuple(NormalDist().inv_cdf((step + 0.5) / _STEPS) for step in range(_ST
 
 
 class Truth:
-    """The rates that an endless crowd with this seed and base rate would show.
+    """The rates that an endless crowd with this taste and base rate would show.
 
     `words` is what is read on the page: `novum.site.visitors.pages.read(html).words`.
     """
 
-    def __init__(self, seed: int, base: float) -> None:
-        self._minds = Minds(Chance(seed), base)
+    def __init__(self, taste: int, base: float) -> None:
+        self._minds = Minds(Chance(taste), base)
 
     def conversion_rate(self, words: Words) -> float:
         """The share of people who convert, sooner or later, if they only ever see this page."""
