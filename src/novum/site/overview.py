@@ -12,6 +12,7 @@ from novum.site.config import Site, read_site
 from novum.site.measuring import everybody
 from novum.site.records import Copy, Experiment, State
 from novum.site.store import Store, store_of
+from novum.site.visits import DAY
 from novum.terminal import counted, harmless
 
 LATEST = 12  # lines of the audit log
@@ -36,6 +37,7 @@ def facts(lab: Path) -> dict[str, Any]:
             "shown": _shares(site, running),
             "experiments": experiments,
             "left_out": store.left_out(),
+            "retention_days": site.privacy.retention_days,
             "audit": [
                 {
                     "time": entry.time,
@@ -66,8 +68,13 @@ def told(known: dict[str, Any]) -> str:
     ]
     lines += [f"  {share:6.1%}  {who}" for who, share in known["shown"].items()]
     if known["experiments"]:
-        lines += ["", "nr  state        candidate        control          what is tried"]
+        lines += ["", "nr  state        candidate          control            what is tried"]
         lines += [_row(one) for one in known["experiments"]]
+        kept_since = known["now"] - known["retention_days"] * DAY
+        if any(one["opened"] < kept_since for one in known["experiments"]):
+            lines.append(
+                f"(visits of the last {known['retention_days']:g} days; older ones are gone)"
+            )
     if known["left_out"]:
         left = ", ".join(f"{why} {visits:,}" for why, visits in known["left_out"].items())
         lines += ["", f"visits left out: {left}"]
@@ -134,8 +141,8 @@ _EXPLAINED = {State.ROLLED_BACK, State.STOPPED}
 
 def _rate(visitors: int, conversions: int) -> str:
     if not visitors:
-        return f"{'–':15}"
-    return f"{conversions / visitors:6.2%} {f'of {visitors:,}':8}"
+        return f"{'–':17}"
+    return f"{conversions / visitors:6.2%} {f'of {visitors:,}':10}"
 
 
 def _audit(entries: Sequence[dict[str, Any]]) -> list[str]:
