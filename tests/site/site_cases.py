@@ -17,11 +17,12 @@ from typing import IO
 import httpx2
 
 import novum.labs
-from novum.site.records import Copy
+from novum.site.records import Copy, Count, Experiment
 from novum.site.store import Store, store_of
 
 LAB = Path(novum.labs.__path__[0]) / "copy"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+HOUR = 3600.0
 SITE = """\
 [traffic]
 share = 1.0
@@ -121,6 +122,12 @@ class Person:
 
     def convert(self):
         return self.ask("GET", "/go", params={"t": self.token})
+
+
+def counted(store: Store, experiment: Experiment) -> tuple[Count, Count]:
+    """All visitors of an experiment, and who of them converted: candidate and control."""
+    counts = store.counts(store.batch(experiment.id, "all", 10**6), HOUR)
+    return counts.candidate, counts.control
 
 
 def signalled(store: Store, experiment: int, kind: str) -> list[float]:

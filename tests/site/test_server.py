@@ -3,19 +3,18 @@
 import sqlite3
 import stat
 import threading
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("httpx2")
 
-from site_cases import BETTER, FIREFOX, new_lab, serving, signalled
+from site_cases import BETTER, FIREFOX, counted, new_lab, serving, signalled
 
 from novum.site.copies import read_copy
 from novum.site.records import Arm, Count, State
 from novum.site.tokens import Cookie, site_key, write_cookie
-
-HOUR = 3600.0
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +33,15 @@ def store(served):
 @pytest.fixture
 def experiment(store, request):
     """A new experiment, which nobody has seen."""
-    copy = BETTER.__class__(f"{BETTER.headline} <{request.node.name}>", *_rest(BETTER))
+    copy = replace(BETTER, headline=f"{BETTER.headline} <{request.node.name}>")
     yield store.open_experiment(store.put_variant(copy), store.incumbent())
     running = store.running()
     if running is not None:
         store.set_state(running.id, State.DONE, "the test is over", "test")
 
 
-def _rest(copy):
-    return copy.subhead, copy.call_to_action, copy.body
-
-
 def crowd(served, size):
     return [served.person() for _ in range(size)]
-
-
-def counted(store, experiment):
-    counts = store.counts(store.batch(experiment.id, "all", 10**6), HOUR)
-    return counts.candidate, counts.control
 
 
 def shown(person, store):
