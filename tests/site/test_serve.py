@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -43,6 +44,8 @@ def test_what_is_not_sound_is_said_in_a_line(tmp_path):
     with serving(lab) as served:
         taken = run("serve", lab, "--port", served.where.rpartition(":")[2])
         assert (taken.returncode, "cannot be used" in taken.stderr) == (2, True)
+        with closing(served.store()) as store:  # it was not served again
+            assert [entry.what for entry in store.audit()].count("served") == 1
     for name, text, told in (
         ("copy.toml", 'headline = "x"', "`subhead` is missing"),
         ("site.toml", "[trafic]", "unknown key `trafic`"),
