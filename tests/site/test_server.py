@@ -302,6 +302,7 @@ def test_a_damaged_store_counts_nothing_and_keeps_nobody_from_the_page(tmp_path)
         db.close()
         answer = person.ask("POST", "/seen", params={"t": person.token})
         assert (answer.status_code, "site.db" in answer.text) == (503, False)
+        assert "site.db" in served.complaint()
         assert person.convert().status_code == 302  # not 303, which says that it is written
         assert person.land().status_code == 200
 

@@ -1,6 +1,8 @@
 """A lab's site at work: what it shows now, and to whom."""
 
 import contextlib
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from novum.site.visits import DAY
 from novum.site.writing import Writer
 
 MOST_PAGES = 100  # remembered ones
+AGAIN = 60.0  # seconds after which the same complaint is said again
 
 
 class Host:
@@ -34,6 +37,7 @@ class Host:
         self.layout = Layout(lab / LAYOUT)
         first = read_copy(lab / COPY)
         self._pages: dict[str, Page] = {}
+        self._complaint = ("", 0.0)  # the last one, and when it was said
         with contextlib.ExitStack() as opened:
             # Two connections, so that no page view waits while events are written.
             self.store = opened.enter_context(contextlib.closing(store_of(lab)))
@@ -63,6 +67,13 @@ class Host:
     def forget(self) -> None:
         """Forget who was here too long ago."""
         self._writing.forget(self.now() - self.config.privacy.retention_days * DAY)
+
+    def complain(self, error: Exception) -> None:
+        """Tell the owner why something is not counted; the same thing once a minute."""
+        told, now = str(error), time.monotonic()
+        if told != self._complaint[0] or now - self._complaint[1] > AGAIN:
+            self._complaint = told, now
+            print(f"novum: not all is counted: {told}", file=sys.stderr, flush=True)
 
     def page(self, digest: str) -> Page:
         """The page with the copy of that digest.

@@ -16,7 +16,6 @@ An event is answered when it is on the disk.
 import asyncio
 import contextlib
 import hmac
-import sys
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
@@ -85,7 +84,12 @@ def app(host: Host) -> Starlette:
             await pulse
         await host.writer.close()
 
-    return Starlette(routes=routes, lifespan=life, exception_handlers={NovumError: _failed})
+    async def failed(_: Request, error: Exception) -> Response:
+        """What could not be written is not said to be; why is for the owner to know."""
+        host.complain(error)
+        return refused(503, "the site's file cannot be used now, so this does not count")
+
+    return Starlette(routes=routes, lifespan=life, exception_handlers={NovumError: failed})
 
 
 class Pages:
@@ -123,10 +127,14 @@ class Pages:
             return self._not_now()
         token, status = self._host.told_by(request), 302
         if token is not None and self._host.left_out(request.headers) is None:
-            with contextlib.suppress(NovumError, TimeoutError):  # not the visitor's to suffer
+            try:
                 async with asyncio.timeout(PATIENCE):
                     await self._host.writer.write([token.conversion(self._host.now())])
                 status = 303
+            except TimeoutError:  # it may be written yet
+                pass
+            except NovumError as error:  # ours to mend, not the visitor's to suffer
+                self._host.complain(error)
         return RedirectResponse(self._host.config.page.goal, status, headers=PRIVATE)
 
     async def consent(self, request: Request) -> Response:
@@ -180,28 +188,15 @@ def _set(request: Request, response: Response, name: str, value: str) -> None:
     response.headers.append("set-cookie", cookie)
 
 
-async def _failed(_: Request, __: Exception) -> Response:
-    """What could not be written is not said to be. Why is said to the owner, by the pulse."""
-    return refused(503, "this could not be written down, so it does not count")
-
-
 async def _pulse(host: Host) -> None:
-    """Say that the site is served, now and then; and forget who was here too long ago.
-
-    When the file cannot be written any more, or can again, the owner is told once.
-    """
-    forgotten, told = -HOUR, ""
+    """Say that the site is served, now and then; and forget who was here too long ago."""
+    forgotten = -HOUR
     while True:
-        trouble = ""
         try:
             await asyncio.to_thread(host.pulse)
             if abs(host.now() - forgotten) > HOUR:  # a clock may be put back
                 forgotten = host.now()
                 await asyncio.to_thread(host.forget)
         except NovumError as error:
-            trouble = str(error)
-        if trouble != told:
-            said = f"nothing is counted: {trouble}" if trouble else "visits are counted again"
-            print(f"novum: {said}", file=sys.stderr, flush=True)
-            told = trouble
+            host.complain(error)
         await asyncio.sleep(PULSE)
