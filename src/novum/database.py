@@ -44,6 +44,7 @@ class Database:
         try:
             with self._explained():
                 self._open(mark, steps)
+            self._file = _identity(path)
         except NovumError:
             self._db.close()
             raise
@@ -60,6 +61,8 @@ class Database:
 
         Unless it is flushed, which takes milliseconds, a power cut may undo it.
         """
+        if _identity(self.path) != self._file:  # SQLite would write into what nobody reads
+            raise self._remedy.error(f"{self.path} was removed while it was in use; start again")
         with self._mutex, self._explained():
             self._db.execute(f"PRAGMA synchronous={'FULL' if flushed else 'NORMAL'}")
             with _transaction(self._db):
@@ -117,6 +120,15 @@ class Database:
             raise error(f"{self.path} cannot be used: {problem}; {self._remedy.unusable}") from None
         except sqlite3.DatabaseError as problem:
             raise self.damage(str(problem)) from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextlib.contextmanager

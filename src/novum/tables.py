@@ -49,7 +49,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"there is no {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{path} cannot be read: it is nested too deeply") from None
+    except (OSError, ValueError) as error:  # no UTF-8, no TOML, or a number of 5,000 digits
         raise UsageError(f"{path} cannot be read: {error}") from None
 
 

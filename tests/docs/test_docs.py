@@ -261,6 +261,13 @@ def test_every_link_leads_somewhere(path):
             assert anchor in anchors(goal.read_text()), f"{path.name}: {target}"
 
 
+def test_every_test_that_a_promise_names_is_there():
+    named = set(re.findall(r"`(test_\w+)`", (DOCS / "security.md").read_text()))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
+
+
 def test_every_page_is_in_the_index():
     listed = set(re.findall(r"\]\((\S+?\.md)\)", page("index.md")))
     examples = {f"{path.parent.name}/README.md" for path in DOCS.glob("example-*/README.md")}

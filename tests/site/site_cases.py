@@ -6,19 +6,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from typing import IO
 
 import httpx2
 
 import novum.labs
-from novum.site.records import Copy
+from novum.site.records import Copy, Count, Experiment
 from novum.site.store import Store, store_of
 
 LAB = Path(novum.labs.__path__[0]) / "copy"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+HOUR = 3600.0
 SITE = """\
 [traffic]
 share = 1.0
@@ -42,21 +46,27 @@ def serving(lab: Path, *options: str):
     """`novum serve`, until the end; its address and its process."""
     words = [sys.executable, "-m", "novum", "serve", str(lab), "--port", "0", *options]
     path = os.pathsep.join(entry for entry in sys.path if entry)
+    complaints = tempfile.TemporaryFile("a+")  # noqa: SIM115  closed with the process
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        words,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
     try:
         where = process.stdout.readline().strip()
-        assert where.startswith("http://"), where
+        assert where.startswith("http://"), complaints.seek(0) or complaints.read()
         own = process.stdout.readline().split()[-1]
         with httpx2.Client(base_url=where, verify=False, timeout=30) as client:
             client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            yield Served(lab, where, own, process, client)
+            yield Served(lab, where, own, process, client, complaints)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(20)
         process.stdout.close()
+        complaints.close()
 
 
 @dataclass
@@ -66,6 +76,15 @@ class Served:
     own: str
     process: subprocess.Popen
     client: httpx2.Client
+    complaints: IO[str]  # what the server said to its owner
+
+    def complaint(self) -> str:
+        """The next thing that it complains of."""
+        while True:
+            self.complaints.seek(0)
+            if found := self.complaints.read():
+                return found
+            time.sleep(0.05)
 
     def store(self) -> Store:
         return store_of(self.lab)
@@ -103,3 +122,15 @@ class Person:
 
     def convert(self):
         return self.ask("GET", "/go", params={"t": self.token})
+
+
+def counted(store: Store, experiment: Experiment) -> tuple[Count, Count]:
+    """All visitors of an experiment, and who of them converted: candidate and control."""
+    counts = store.counts(store.batch(experiment.id, "all", 10**6), HOUR)
+    return counts.candidate, counts.control
+
+
+def signalled(store: Store, experiment: int, kind: str) -> list[float]:
+    """What visitors told of this kind, in the order of their exposures."""
+    found = store.values(store.batch(experiment, "all", 10**6), kind)
+    return [value for _, value in found if value is not None]

@@ -13,7 +13,7 @@ pytest.importorskip("httpx2")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import sync_playwright
-from site_cases import BETTER, FIREFOX, new_lab, serving
+from site_cases import BETTER, FIREFOX, new_lab, serving, signalled
 
 from novum.site.records import Count, State
 
@@ -104,8 +104,10 @@ def test_the_page_tells_of_doing_and_of_leaving(served, store, visit):
     experiment = show_to_all(store)
 
     def kinds():
-        found = store.signals(store.batch(experiment.id, "all", 100))
-        return {kind: len(signals.candidate) for kind, signals in found.items()}
+        told = {
+            kind: signalled(store, experiment.id, kind) for kind in ("interaction_ms", "bounce")
+        }
+        return {kind: len(values) for kind, values in told.items() if values}
 
     leaves, acts = visit(), visit()
     for page in (leaves, acts):

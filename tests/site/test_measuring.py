@@ -149,6 +149,8 @@ def test_what_the_campaign_stands_on_becomes_the_page(lab, store):
     [
         (b'headline = "x"', "`subhead` is missing"),
         (b'headline = "\xff"', "cannot be read"),
+        (b"headline = " + b"[" * 60_000, "nested too deeply"),
+        (b"headline = 1" + b"0" * 10_000, "cannot be read"),
         (b'headline = "' + b"x" * 100_000 + b'"', "bytes, of at most"),
         (
             b'headline = "<script>alert(1)</script> guaranteed"\nsubhead = "b"\n'
@@ -164,6 +166,16 @@ def test_what_the_campaign_stands_on_becomes_the_page(lab, store):
 def test_what_breaks_a_rule_is_refused_before_anybody_sees_it(lab, store, text, told):
     (lab / "artifacts" / "copy.toml").write_bytes(text)
     with pytest.raises(RefusedError, match=told):
+        measure(trial(lab), Crowd(store))
+    assert store.experiments() == []
+
+
+def test_a_copy_that_the_layout_cannot_show_is_refused_before_anybody_sees_it(lab, store):
+    path = lab / "lab" / "layout.html"
+    path.write_text(
+        path.read_text() + "{% if headline == 'Get paid on time' %}{{ 1 / 0 }}{% endif %}"
+    )
+    with pytest.raises(RefusedError, match=r"does not fit the layout: .*division"):
         measure(trial(lab), Crowd(store))
     assert store.experiments() == []
 
@@ -193,6 +205,44 @@ def test_a_guard_of_a_mean_looks_at_each_visitor(lab, store):
     numbers = measure(trial(lab), Buyers(store, each=10))
     assert numbers["guards_broken"] == 1
     assert numbers["revenue"] < numbers["control_revenue"]
+
+
+def test_no_single_visitor_can_make_a_result_impossible(lab, store):
+    """Who has a token may tell any number; it is cut to the bound, as the guard sees it."""
+    add(lab, "site.toml", "[guards]\nrevenue = { max_worse = 5, bound = 20 }\n")
+
+    class Liars(Crowd):
+        def visit(self, experiment):
+            seen, *more = super().visit(experiment)
+            value = self.chance.choice((1e308, -1e308, 10.0))
+            return [seen, *more, Signal(seen.visitor, experiment.id, "revenue", value, seen.time)]
+
+    numbers = measure(trial(lab), Liars(store))
+    assert 5 < numbers["revenue"] < 15 and 5 < numbers["control_revenue"] < 15
+
+
+@pytest.mark.parametrize("jumps", [{3: 3e8, 5: -3e8}, {3: -3e8}, {9: -3e8}, {3: 3e8}])
+def test_a_clock_that_jumps_changes_no_count_and_keeps_nobody_waiting(
+    lab, store, monkeypatch, jumps
+):
+    real, ahead = time.time, []
+    monkeypatch.setattr(time, "time", lambda: real() + sum(ahead))
+    crowd = Crowd(store)
+    crowd.after = {pause: lambda by=by: ahead.append(by) for pause, by in jumps.items()}
+    numbers = measure(trial(lab), crowd)
+    assert numbers["visitors"] + numbers["control_visitors"] == 400
+    assert numbers["conversion_rate"] == pytest.approx(0.3, abs=0.1)
+
+
+def test_a_server_that_gives_signs_of_life_is_there_whatever_its_clock_says(lab, store):
+    class Elsewhere(Crowd):
+        def __call__(self, seconds):
+            super().__call__(seconds)
+            with store._file.writing() as db:
+                db.execute("UPDATE served SET at = ?", (1000.0 + self.pauses,))
+            time.sleep(0.05)
+
+    assert measure(trial(lab), Elsewhere(store, each=20))["visitors"] > 0
 
 
 def test_an_uneven_split_voids_the_experiment(lab, store):
@@ -247,6 +297,7 @@ def test_a_claim_is_counted_beside_the_holdout_group(lab, store):
     numbers = measure(trial(lab, split="holdout", seed=7), Crowd(store, rates=(0.5, 0.2)))
     (experiment,) = store.experiments()
     assert experiment.claim and experiment.control == first
+    assert numbers["beside_holdout"] == 1
     assert numbers["control_visitors"] + numbers["visitors"] == 400
     assert store.incumbent() == experiment.candidate, "the best is what is shown"
 
@@ -256,7 +307,7 @@ def test_without_a_holdout_group_a_claim_shows_the_start_anew(lab, store):
     (lab / "lab" / "site.toml").write_text(site.replace("[traffic]", "[traffic]\nholdout = 0.0"))
     store.begin(store.put_variant(measuring.read_copy(lab / "control" / "copy.toml")), "serve")
     numbers = measure(trial(lab, split="holdout", seed=7), Crowd(store))
-    assert not store.experiments()[0].claim
+    assert not store.experiments()[0].claim and "beside_holdout" not in numbers
     assert numbers["control_visitors"] > 0
 
 

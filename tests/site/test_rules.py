@@ -73,6 +73,11 @@ def test_what_breaks_a_rule_is_refused_with_a_sentence(changes, told):
         ("Paid \u202eemit no", "U+202E, right-to-left override"),
         ("gua\u00adranteed", "U+00AD, soft hyphen"),
         ("gua\u200branteed", "U+200B, zero width space"),
+        ("gua\u034franteed", "U+034F, combining grapheme joiner"),
+        ("gua\ufe0franteed", "U+FE0F, variation selector-16"),
+        ("gua\u3164ranteed", "U+3164, hangul filler"),
+        ("gu\u0561ranteed", "mixes armenian and latin letters"),
+        ("\u13abuaranteed", "mixes cherokee and latin letters"),
         ("Two\nlines", "U+000A, a control character"),
         ("gu\u0430ranteed", "`gu\u0430ranteed` mixes cyrillic and latin letters"),
     ],
@@ -93,6 +98,7 @@ def test_nothing_hides_in_a_text(text, told):
         {"call_to_action": "Try it free", "subhead": "After the trial €9 a month."},
         {"headline": "VAT included"},
         {"headline": "مرحبا"},
+        {"headline": "Tシャツを買う"},
     ],
 )
 def test_what_no_rule_forbids_may_be_shown(changes):
@@ -119,6 +125,9 @@ def test_a_disclaimer_without_words_is_always_needed(written):
         ("[[claims.proven]]\ntext = 'x'\n", "`claims.proven.0.proof` is missing"),
         ("[reading]\ngrade = 'low'\n", "`reading.grade` = 'low'"),
         ("[words", "cannot be read"),
+        ("[words]\nbanned = [' ']", "`words.banned.0` = ' '"),
+        ("[words]\nbanned = ['*']", "`words.banned.0` = '*'"),
+        ("words = " + "[" * 60_000, "nested too deeply"),
     ],
 )
 def test_an_unsound_rules_file_names_the_key(written, text, told):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -43,12 +44,25 @@ def test_what_is_not_sound_is_said_in_a_line(tmp_path):
     with serving(lab) as served:
         taken = run("serve", lab, "--port", served.where.rpartition(":")[2])
         assert (taken.returncode, "cannot be used" in taken.stderr) == (2, True)
+        with closing(served.store()) as store:  # it was not served again
+            assert [entry.what for entry in store.audit()].count("served") == 1
     for name, text, told in (
         ("copy.toml", 'headline = "x"', "`subhead` is missing"),
         ("site.toml", "[trafic]", "unknown key `trafic`"),
         ("layout.html", "<h1>{{ headline }}</h1>", "does not use {{ go }}"),
         ("layout.html", "{{ go }}{{ beacon }}{{ nothing }}", "cannot be filled in"),
         ("layout.html", "{% if %}", "is no template"),
+        ("layout.html", "{{ " + "(" * 5000, "is no template"),
+        ("layout.html", "{{ go }}{{ beacon }}{{ headline.encode('x') }}", "cannot be filled in"),
+        ("layout.html", "{{ go }}{{ beacon }}{% include 'x' %}", "cannot be filled in"),
+        ("layout.html", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "cannot be filled in"),
+        (
+            "layout.html",
+            "{{ go }}{{ beacon }}{% if headline != 'x' %}{{ 1 / 0 }}{% endif %}",
+            "cannot be filled in: division",  # with what the site shows since it was first served
+        ),
+        ("layout.html", "{{ ().__class__.__base__.__subclasses__() }}", "cannot be filled in"),
+        ("layout.html", "{{ headline.__init__.__globals__ }}", "cannot be filled in"),
     ):
         kept = (lab / name).read_text()
         (lab / name).write_text(text)

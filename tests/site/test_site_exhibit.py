@@ -1,5 +1,7 @@
 """The exhibit `site` in a report: both arms, the claim, what was stopped, and why."""
 
+from dataclasses import replace
+
 import pytest
 
 from novum.records import Measurement, TrialResult, TrialState
@@ -46,16 +48,27 @@ def measure(order):
     return TrialResult(TrialState.MEASURED, Measurement(RATES[text] / 1000, counts))
 
 
-@pytest.fixture
-def report(bed, tmp_path):
+def beside_holdout(order):
+    told = measure(order)
+    if order.split != "holdout":
+        return told
+    metrics = {**told.measurement.metrics, "beside_holdout": 1.0}
+    return replace(told, measurement=replace(told.measurement, metrics=metrics))
+
+
+def reported(bed, directory, answer):
     bed.toml(LAB)
     store = store_of(bed.path)
     store.record([LeftOut("bot", 1.0)] * 1200)
     store.close()
-    ideas = [bed.idea(n) for n in (1, 2, 3)]
-    bed.run(ideas, measure)
-    write_report(bed.ledger, bed.campaign(), tmp_path)
-    return tmp_path, (tmp_path / "report.md").read_text()
+    bed.run([bed.idea(n) for n in (1, 2, 3)], answer)
+    write_report(bed.ledger, bed.campaign(), directory)
+    return directory, (directory / "report.md").read_text()
+
+
+@pytest.fixture
+def report(bed, tmp_path):
+    return reported(bed, tmp_path, beside_holdout)
 
 
 def test_both_arms_are_told_with_an_interval(report):
@@ -75,6 +88,11 @@ def test_what_was_stopped_or_refused_says_why(report):
 def test_the_claim_is_beside_the_holdout_group(report):
     _, text = report
     assert "| 1 claimed | the holdout group | 20.00% of " in text
+
+
+def test_without_a_holdout_group_the_claim_is_beside_the_start(bed, tmp_path):
+    _, text = reported(bed, tmp_path, measure)
+    assert "| 1 claimed | the start | 20.00% of " in text
 
 
 def test_the_rates_are_drawn(report):

@@ -52,6 +52,7 @@ def test_the_lab_as_it_comes_is_sound(lab):
         ("copy.toml", "headline =", "head =", "unknown key `head`"),
         ("rules.toml", "grade = 9.0", "grade = -1", "`reading.grade` = -1"),
         ("site.toml", "max_worse", "worst", "guards"),
+        ("site.toml", "share = 0.5", "share = 0.0", "nobody takes part in experiments"),
         ("layout.html", "{{ go }}", "/", "does not use {{ go }}"),
         ("layout.html", "{{ beacon }}", "{{ beakon }}", "beakon"),
     ],
@@ -129,6 +130,11 @@ def test_one_screen_says_what_is_shown_to_whom(lab, store):
 
 def test_simulated_people_and_real_ones_do_not_share_a_site(lab, store):
     embedded.require_real(lab)
+    store.beat()
+    with pytest.raises(UsageError, match="is served to real visitors; end that first"):
+        embedded.serve(lab, "127.0.0.1", 0, print)
+    with store._file.writing() as db:
+        db.execute("DELETE FROM served")
     store.record([Exposure("a", 0, Arm.OUTSIDE, store.incumbent(), 1.0)])
     with pytest.raises(UsageError, match="had real visitors"):
         embedded.serve(lab, "127.0.0.1", 0, print)

@@ -22,7 +22,6 @@ from novum.site.records import (
     LeftOut,
     Shown,
     Signal,
-    Signals,
     State,
 )
 from novum.site.store import Store
@@ -178,7 +177,7 @@ def test_an_empty_batch_is_no_error(store, experiment):
     batch = store.batch(experiment.id, "b", 5)
     assert (batch.seen, batch.last, batch.until) == (0, None, None)
     assert store.counts(batch, HOUR) == Counts(Count(), Count())
-    assert store.signals(batch) == {}
+    assert store.values(batch, "bounce") == []
 
 
 def test_the_holdout_group_is_the_control_of_a_claim(store):
@@ -190,16 +189,15 @@ def test_the_holdout_group_is_the_control_of_a_claim(store):
     assert counts == Counts(Count(2, 0), Count(1, 1))
 
 
-def test_signals_are_told_by_kind_and_arm_in_the_order_of_visitors(store, experiment):
+def test_of_each_visitor_the_first_signal_of_a_kind_is_told(store, experiment):
     store.record(saw(experiment, 2, 0, 1, 3))
     for number, value in ((0, 5.0), (1, 7.0), (2, 4.0), (2, 99.0), (8, 1.0)):
         store.record([Signal(f"v{number}", experiment.id, "interaction_ms", value, 1.0)])
     store.record([Signal("v0", experiment.id, "bounce", 1.0, 1.0)])
-    found = store.signals(store.batch(experiment.id, "b", 9))
-    assert found == {
-        "interaction_ms": Signals((4.0, 5.0), (7.0,)),
-        "bounce": Signals((1.0,), ()),
-    }
+    batch = store.batch(experiment.id, "b", 9)
+    found = store.values(batch, "interaction_ms")
+    assert found == [(True, 4.0), (True, 5.0), (False, 7.0), (False, None)]
+    assert [value for _, value in store.values(batch, "bounce")] == [None, 1.0, None, None]
 
 
 def test_traffic_counts_each_visitor_once(store, experiment):

@@ -19,6 +19,7 @@ from novum.ledger.home import make_home
 from novum.site import serving
 from novum.site.clock import REAL, Clock
 from novum.site.config import read_site
+from novum.site.overview import is_served
 from novum.site.store import Store, store_of
 from novum.terminal import tail
 
@@ -106,6 +107,8 @@ def require_real(lab: Path) -> None:
 def _clock_of(store: Store) -> Clock:
     """The site's fast clock, which goes on if it went before."""
     if store.clock == REAL:
+        if is_served(store):
+            raise UsageError("this site is served to real visitors; end that first")
         if store.experiments() or store.traffic(0.0, float("inf")).visitors:
             raise UsageError(
                 "this site has had real visitors, and simulated ones would be counted with them; "

@@ -11,6 +11,7 @@ from novum.patch import Diff, apply_edits, diff, edits_between
 from novum.records import Edit, Proposal
 from novum.researchers.backlog import read_backlog
 from novum.site.copies import COPY, copy_in, read_copy
+from novum.site.page import LAYOUT, Layout
 from novum.site.records import Copy
 from novum.site.rules import RULES, read_rules
 
@@ -43,14 +44,14 @@ class Gate:
     `shut` has the copies that may not come in, by their digests, with the reason.
 
     Raises:
-        UsageError: if the lab has no copy, or its rules are not sound.
+        UsageError: if the lab has no copy, or its rules or layout are not sound.
     """
 
     def __init__(self, directory: Path, on: Ground) -> None:
         self._directory, self._on, self._files = directory, on, on.files
         if COPY not in self._files:
             raise UsageError(f"the editable files of this lab are without {COPY}")
-        self._rules = read_rules(directory / RULES)
+        self._rules, self._layout = read_rules(directory / RULES), Layout(directory / LAYOUT)
         self.incumbent = copy_in(self._files[COPY])
         self.shut = {self.incumbent.digest: "it is the page as it is"}
         self.entries: dict[Copy, Entry] = {}
@@ -87,6 +88,7 @@ class Gate:
         try:
             after = apply_edits(self._files, proposal.edits, self._on.lab.files.editable)
             copy = copy_in(after[COPY])
+            self._layout.page(copy)
             told = self._rules.refusals(copy)
         except NovumError as error:
             told = [str(error)]

@@ -24,6 +24,7 @@ from novum.report import canvas
 from novum.report.canvas import FAINT, INK, KEPT, SOFT
 from novum.report.exhibits import Exhibit, Material
 from novum.report.words import quoted, table
+from novum.site.records import BESIDE_HOLDOUT
 from novum.site.store import store_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PICTURE = "rates.png"
 USUAL = 0.05  # a rate to bet on, where the baseline has none
+REFUSED = "the evaluation failed: exit status 1: evaluate.py: "  # before its own word
 WIDEST = 10.0  # a lift beyond which an interval says nothing
 
 
@@ -72,7 +74,7 @@ def _tried(material: Material) -> list[_Row]:
     for tried in material.tried:
         result, harmed = tried.result, any(map(_is_harmful, tried.trials))
         stopped = harmed or result.outcome is Outcome.INVALID
-        why = result.verdict.reason if stopped else ""
+        why = result.verdict.reason.removeprefix(REFUSED) if stopped else ""
         beside = "the incumbent" if result.number else "itself"
         rows.append(_Row(str(result.number), beside, _batches(tried.trials), why))
     return rows
@@ -88,7 +90,8 @@ def _claimed(material: Material) -> list[_Row]:
             if trial.cell is not None
             and (trial.cell.confirmation, trial.cell.arm) == (claim.confirmation, 1)
         ]
-        beside = "the holdout group" if claim.split == "holdout" else "the start"
+        held = any(t.measurement and t.measurement.metrics.get(BESIDE_HOLDOUT) for t in own)
+        beside = "the holdout group" if held else "the start"
         rows.append(_Row(f"{claim.of} claimed", beside, _batches(own)))
     return rows
 
@@ -102,13 +105,18 @@ def _is_harmful(trial: Trial) -> bool:
 
 
 def _summary(rows: Sequence[_Row], left_out: Mapping[str, int]) -> str:
-    visitors = sum(row.arms.visitors + row.arms.control_visitors for row in rows)
-    batches = sum(len(row.batches) for row in rows)
-    words = f"{visitors:,} visitors in {batches:,} batches of experiments."
+    words = f"{_size(rows)} of experiments."
     if left_out:
         listed = ", ".join(f"{quoted(why)} {visits:,}" for why, visits in left_out.items())
         words += f" Visits that the site has left out so far: {listed}."
     return words
+
+
+def _size(rows: Sequence[_Row]) -> str:
+    """For example "6,000 visitors in 3 batches"."""
+    batches = sum(len(row.batches) for row in rows)
+    plural = "" if batches == 1 else "es"
+    return f"{sum(_visitors(row.arms) for row in rows):,} visitors in {batches:,} batch{plural}"
 
 
 def _table(rows: Sequence[_Row], material: Material) -> str:
@@ -168,8 +176,8 @@ def _picture(rows: Sequence[_Row]) -> bytes:
         across, up = (0.0, float(total)), (0.0, 115 * highest)
         labels = ("visitors in experiments", "conversion rate, %")
         axes = canvas.frame(figure, across, up, labels, renderer)
-        batches = sum(len(row.batches) for row in shown)
-        below = f"{total:,} visitors in {batches:,} batches; each number is an experiment"
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        below = f"{_size(shown)}; each number is an experiment"
         title = "Green: the candidate. Grey: the other copy, at the same time"
         canvas.heading(figure, axes, renderer, title, below)
         begin = 0

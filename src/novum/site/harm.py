@@ -4,6 +4,8 @@ bounce_rate         the share of visitors who left without doing anything
 unsubscribe_rate    the share who signed off
 interaction_ms      milliseconds until the first interaction, of those who had one
 revenue             the mean revenue of a visitor, who mostly brings none
+
+The values of the last two are cut to 0 and `bound`.
 """
 
 from novum.judge import Arms
@@ -27,7 +29,7 @@ def guarded(site: Site, store: Store, batch: Batch) -> dict[str, float]:
     """What each guard looks at, as it is in the batch: of the candidate, and of the control."""
     told = {}
     for name in site.guards:
-        values = _values(store, batch, name)
+        values = _values(site, store, batch, name)
         for prefix, candidate in (("", True), ("control_", False)):
             own = [value for mine, value in values if mine is candidate]
             if own:
@@ -36,7 +38,7 @@ def guarded(site: Site, store: Store, batch: Batch) -> dict[str, float]:
 
 
 def _watch(site: Site, store: Store, batch: Batch, name: str) -> Watch:
-    guard, values = site.guards[name], _values(store, batch, name)
+    guard, values = site.guards[name], _values(site, store, batch, name)
     if name in SHARES:
         ours, theirs = (
             [value for mine, value in values if mine is candidate] for candidate in (True, False)
@@ -50,11 +52,15 @@ def _watch(site: Site, store: Store, batch: Batch, name: str) -> Watch:
     return mean.watch()
 
 
-def _values(store: Store, batch: Batch, name: str) -> list[tuple[bool, float]]:
-    """Of each visitor in order: is it the candidate's, and what counts of it."""
+def _values(site: Site, store: Store, batch: Batch, name: str) -> list[tuple[bool, float]]:
+    """Of each visitor in order: is it the candidate's, and what counts of it.
+
+    A mean's values are cut, so that nobody can make it as large as he likes.
+    """
     found = store.values(batch, SHARES.get(name, name))
-    if name in SHARES:
+    bound = site.guards[name].bound
+    if bound is None:
         return [(mine, float(value is not None and value > 0)) for mine, value in found]
     if name == "revenue":
-        return [(mine, value or 0.0) for mine, value in found]
-    return [(mine, value) for mine, value in found if value is not None]
+        found = [(mine, value or 0.0) for mine, value in found]
+    return [(mine, min(max(value, 0.0), bound)) for mine, value in found if value is not None]

@@ -1,6 +1,8 @@
 """A lab's site at work: what it shows now, and to whom."""
 
 import contextlib
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from novum.site.visits import DAY
 from novum.site.writing import Writer
 
 MOST_PAGES = 100  # remembered ones
+AGAIN = 60.0  # seconds after which the same complaint is said again
 
 
 class Host:
@@ -33,6 +36,8 @@ class Host:
         self.key = site_key(lab)
         self.layout = Layout(lab / LAYOUT)
         first = read_copy(lab / COPY)
+        self._pages: dict[str, Page] = {}
+        self._complaint = ("", 0.0)  # the last one, and when it was said
         with contextlib.ExitStack() as opened:
             # Two connections, so that no page view waits while events are written.
             self.store = opened.enter_context(contextlib.closing(store_of(lab)))
@@ -41,10 +46,11 @@ class Host:
             shares = {"share": self.config.traffic.share, "holdout": self.config.traffic.holdout}
             self.store.note("serve", "served", shares)
             self.chooser = Chooser(self.store, self.key, self.config)
+            for shown in (self.store.incumbent(), self.store.first()):
+                self.page(shown)  # they may be older than the layout
             self._opened = opened.pop_all()
         self.writer = Writer(self._writing)
         self.own = secret(self.key, "own visits")
-        self._pages: dict[str, Page] = {}
 
     def close(self) -> None:
         """Close the store."""
@@ -61,6 +67,13 @@ class Host:
     def forget(self) -> None:
         """Forget who was here too long ago."""
         self._writing.forget(self.now() - self.config.privacy.retention_days * DAY)
+
+    def complain(self, error: Exception) -> None:
+        """Tell the owner why something is not counted; the same thing once a minute."""
+        told, now = str(error), time.monotonic()
+        if told != self._complaint[0] or now - self._complaint[1] > AGAIN:
+            self._complaint = told, now
+            print(f"novum: not all is counted: {told}", file=sys.stderr, flush=True)
 
     def page(self, digest: str) -> Page:
         """The page with the copy of that digest.
@@ -88,8 +101,14 @@ class Host:
         written = self.writer.begin([LeftOut(reason, self.now())])
         written.add_done_callback(lambda done: done.exception())  # nobody waits for it
 
-    def told_by(self, text: str) -> Token | None:
-        """Who tells by a token, if it is one of ours and not too old."""
+    def told_by(self, request: Request) -> Token | None:
+        """Who tells by the token of a request, if it is one of ours and not too old.
+
+        HEAD tells nothing: so ask programs that look whether a link leads somewhere.
+        """
+        if request.method == "HEAD":
+            return None
+        text = request.query_params.get("t", "")
         return read_token(self.key, text, self.now(), self.config.lifetime)
 
 

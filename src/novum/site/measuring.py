@@ -4,6 +4,7 @@ Everything lies in the site's file, so the evaluator may be ended at any instant
 on with the same experiment and the same batch of visitors.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,7 +18,8 @@ from novum.site.config import Site, read_site
 from novum.site.copies import COPY, read_copy
 from novum.site.experiments import in_the_way
 from novum.site.harm import GUARD, broken, guarded
-from novum.site.records import Batch, Copy, Counts, Experiment, State
+from novum.site.page import LAYOUT, Layout
+from novum.site.records import BESIDE_HOLDOUT, Batch, Copy, Counts, Experiment, State
 from novum.site.rules import RULES, read_rules
 from novum.site.store import FILE, Store
 
@@ -83,10 +85,9 @@ def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[s
     with closing(Store(trial.site / FILE)) as store:
         experiment = _opened(store, trial, site, copy)
         watch = Watch(store, site, trial.name, experiment.id)
-        began = time.time()
+        pulse = Pulse(store)
         while not watch.is_over():
-            if time.time() - max(began, store.served() or 0.0) > QUIET:
-                raise NoVisitorsError("no server shows the page; start: novum serve LAB")
+            pulse.require()
             sleep(POLL)
         numbers = watch.numbers()
         if store.experiment(experiment.id).state is State.RUNNING:  # it goes on with the next batch
@@ -119,6 +120,11 @@ def _handed_in(trial: Trial) -> Copy:
         raise RefusedError(str(error)) from None
     if told := rules.refusals(copy):
         raise RefusedError("; ".join(told))
+    layout = Layout(trial.lab / LAYOUT)
+    try:
+        layout.page(copy)
+    except LabError as error:
+        raise RefusedError(f"this copy does not fit the layout: {error}") from None
     return copy
 
 
@@ -158,6 +164,25 @@ def _is_rolled_back(experiment: Experiment) -> bool:
     return experiment.state is State.ROLLED_BACK
 
 
+class Pulse:
+    """Whether a server gives signs of life, by a clock that nobody sets."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._last, self._heard = store.served(), time.monotonic()
+
+    def require(self) -> None:
+        """See that there was one not long ago.
+
+        Raises:
+            NoVisitorsError: if there was none.
+        """
+        if (last := self._store.served()) != self._last:
+            self._last, self._heard = last, time.monotonic()
+        if time.monotonic() - self._heard > QUIET:
+            raise NoVisitorsError("no server shows the page; start: novum serve LAB")
+
+
 class Watch:
     """Looks at one batch of visitors until it is over, or stopped.
 
@@ -169,7 +194,7 @@ class Watch:
     def __init__(self, store: Store, site: Site, name: str, experiment: int) -> None:
         self._store, self._site, self._number = store, site, experiment
         self._weeks = self._whole_weeks(store.experiment(experiment))
-        self._stopped = ""
+        self._stopped, self._full = "", math.inf
         # Until a batch is counted it is the same, whatever is killed; another campaign that tries
         # the same has visitors of its own.
         before = sum(
@@ -195,7 +220,9 @@ class Watch:
             return False
         if batch.until is None or batch.last is None:
             return False  # more may come
-        return self._store.clock.now() >= batch.last + self._site.window
+        now = self._store.clock.now()
+        self._full = min(self._full, batch.last, now)  # a clock may have been put back since
+        return now >= self._full + self._site.window
 
     def _require_shown(self, experiment: Experiment) -> None:
         if experiment.state is State.ROLLED_BACK:
@@ -264,6 +291,8 @@ class Watch:
                 "control_visitors": theirs.visitors,
                 "control_conversions": theirs.conversions,
             }
+        if experiment.claim:
+            told[BESIDE_HOLDOUT] = 1.0
         return told | guarded(self._site, self._store, batch)
 
 

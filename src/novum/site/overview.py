@@ -13,6 +13,7 @@ from novum.site.experiments import JOINS
 from novum.site.measuring import everybody
 from novum.site.records import Copy, Experiment, State
 from novum.site.store import Store, store_of
+from novum.site.visits import DAY
 from novum.terminal import counted, harmless
 
 LATEST = 12  # lines of the audit log
@@ -27,11 +28,10 @@ def facts(lab: Path) -> dict[str, Any]:
     """
     site = read_site(lab)
     with closing(store_of(lab)) as store:
-        served, now = store.served(), time.time()
         experiments = [_experiment(store, site, one) for one in store.experiments()]
         race = store.race()
         return {
-            "served": served is not None and now - served < ALIVE,
+            "served": is_served(store),
             "now": store.clock.now(),
             "incumbent": _copy(store, store.incumbent()),
             "first": _copy(store, store.first()),
@@ -41,6 +41,7 @@ def facts(lab: Path) -> dict[str, Any]:
             else {"number": race.id, "visitors": store.raced(race), "budget": race.budget},
             "experiments": experiments,
             "left_out": store.left_out(),
+            "retention_days": site.privacy.retention_days,
             "audit": [
                 {
                     "time": entry.time,
@@ -53,6 +54,12 @@ def facts(lab: Path) -> dict[str, Any]:
                 for entry in store.audit()
             ],
         }
+
+
+def is_served(store: Store) -> bool:
+    """Whether a server gave a sign of life just now."""
+    served = store.served()
+    return served is not None and abs(time.time() - served) < ALIVE
 
 
 def told(known: dict[str, Any]) -> str:
@@ -68,8 +75,13 @@ def told(known: dict[str, Any]) -> str:
         most = "" if race["budget"] is None else f" of at most {race['budget']:,}"
         lines.append(f"race {race['number']} is open: {race['visitors']:,} visitors{most}")
     if known["experiments"]:
-        lines += ["", "nr  state        candidate        control          what is tried"]
+        lines += ["", "nr  state        candidate          control            what is tried"]
         lines += [_row(one) for one in known["experiments"]]
+        kept_since = known["now"] - known["retention_days"] * DAY
+        if any(one["opened"] < kept_since for one in known["experiments"]):
+            lines.append(
+                f"(visits of the last {known['retention_days']:g} days; older ones are gone)"
+            )
     if known["left_out"]:
         left = ", ".join(f"{why} {visits:,}" for why, visits in known["left_out"].items())
         lines += ["", f"visits left out: {left}"]
@@ -137,8 +149,8 @@ _EXPLAINED = {State.ROLLED_BACK, State.STOPPED}
 
 def _rate(visitors: int, conversions: int) -> str:
     if not visitors:
-        return f"{'–':15}"
-    return f"{conversions / visitors:6.2%} {f'of {visitors:,}':8}"
+        return f"{'–':17}"
+    return f"{conversions / visitors:6.2%} {f'of {visitors:,}':10}"
 
 
 def _audit(entries: Sequence[dict[str, Any]]) -> list[str]:

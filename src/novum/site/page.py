@@ -53,7 +53,7 @@ class Layout:
             raise LabError(f"{path} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise LabError(f"{path} is not UTF-8") from None
-        except TemplateError as error:
+        except (TemplateError, RecursionError) as error:
             raise LabError(f"{path} is no template: {error}") from None
         marks = [f"mark{secrets.token_hex(8)}" for _ in range(2)]
         tried = self._text(Copy("x"), *marks)
@@ -85,7 +85,7 @@ class Layout:
                 go=go,
                 beacon=Markup(beacon),  # noqa: S704  our own
             )
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except Exception as error:  # a template is a program: whatever it raises is its own
             raise LabError(f"{self.path} cannot be filled in: {error}") from None
         return text.encode("utf-8", "replace").decode()
 

@@ -63,7 +63,7 @@ class Racing:
             SiteError: if nobody serves the site, all who are left wait for a person's word, or
                 somebody ended the race. Unless that, it goes on when it is run again.
         """
-        began = time.time()
+        pulse = measuring.Pulse(self._store)
         while True:
             if self._store.race() != self._race:
                 raise SiteError(f"race {self._race.id} was ended; see why: novum site")
@@ -74,7 +74,7 @@ class Racing:
             self._stop_if_spent()
             if not self._left():
                 return None
-            self._require_going(began)
+            self._require_going(pulse)
             self._shift()
             sleep(measuring.POLL)
 
@@ -143,7 +143,7 @@ class Racing:
             if not one.watch.is_full():
                 self._put_out(one, SPENT)
 
-    def _require_going(self, began: float) -> None:
+    def _require_going(self, pulse: measuring.Pulse) -> None:
         states = {one.experiment: self._store.experiment(one.experiment) for one in self._left()}
         if all(one.state is State.WAITING for one in states.values()):
             numbers = ", ".join(map(str, states))
@@ -151,11 +151,10 @@ class Racing:
                 f"experiments {numbers} wait for a person's word: novum approve LAB NUMBER; then "
                 "the race goes on with: novum race LAB"
             )
-        if time.time() - max(began, self._store.served() or 0.0) > measuring.QUIET:
-            raise SiteError(
-                "no server shows the page; start: novum serve LAB; then the race goes on with: "
-                "novum race LAB"
-            )
+        try:
+            pulse.require()
+        except NoVisitorsError as error:
+            raise SiteError(f"{error}; then the race goes on with: novum race LAB") from None
 
     def _shift(self) -> None:
         """Let more visitors join those that seem better, if that changes enough."""

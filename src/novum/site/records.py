@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 NOWHERE = 0  # the experiment of an exposure that belongs to none
+BESIDE_HOLDOUT = "beside_holdout"  # a number of a claim: 1 if its control was the holdout group
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +162,6 @@ class Counts:
 
     candidate: Count
     control: Count
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """One kind of signal in a batch: a value for each visitor of whom there is one."""
-
-    candidate: tuple[float, ...] = ()
-    control: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

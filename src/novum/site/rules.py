@@ -21,6 +21,7 @@ Copy is plain text: markup, invisible characters and words of mixed alphabets ar
 that no word hides from its rule.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,15 @@ NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 SENTENCE = re.compile(r"[.!?]+(?=\s|$)")
 VOWELS = re.compile(r"[aeiouy]+")
 
-Text = Annotated[str, Field(min_length=1)]
+# Scripts whose letters look like each other's, and what is not seen but is a letter or a mark.
+ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+NO_TEXT = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}  # categories of Unicode
+
+Text = Annotated[str, Field(pattern=r"[^\s*]")]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -126,10 +135,10 @@ class Rules(Table):
                     yield f"{name}: says `{found[0]}`, which {RULES} bans"
 
     def _loud(self, parts: "Parts") -> Iterator[str]:
-        most = self.words.capitals
+        most = self.words.capitals or math.inf
         for name, text in parts:
             runs = [word for word in re.findall(r"[^\W\d_]+", text) if word.isupper()]
-            if most is not None and (loud := [word for word in runs if len(word) > most]):
+            if loud := [word for word in runs if sum(map(str.isupper, word)) > most]:
                 yield f"{name}: shouts `{_shown(loud[0])}`; at most {most} capitals in a row"
         marks, allowed = sum(text.count("!") for _, text in parts), self.words.exclamations
         if allowed is not None and marks > allowed:
@@ -221,25 +230,13 @@ def _unreadable(name: str, text: str) -> Iterator[str]:
     if found := MARKUP.search(text):
         yield f"{name}: `{_shown(text[found.start() :])}` is markup; copy is plain text"
     for letter in text:
-        if letter != " " and unicodedata.category(letter) in (
-            "Cc",
-            "Cf",
-            "Co",
-            "Cs",
-            "Cn",
-            "Zl",
-            "Zp",
-        ):
+        if unicodedata.category(letter) in NO_TEXT or UNSEEN.match(letter):
             what = unicodedata.name(letter, "a control character").lower()
             yield f"{name}: holds U+{ord(letter):04X}, {what}, which nobody sees; take it out"
             break
     for word in re.findall(r"[^\W\d_]+", text):
-        if (
-            len(
-                alphabets := {_alphabet(letter) for letter in word} & {"LATIN", "CYRILLIC", "GREEK"}
-            )
-            > 1
-        ):
+        alphabets = {_alphabet(letter) for letter in word} & ALIKE
+        if len(alphabets) > 1:
             both = " and ".join(sorted(alphabets)).lower()
             yield f"{name}: `{_shown(word)}` mixes {both} letters"
             break

@@ -40,6 +40,7 @@ AGE = 400 * int(DAY)  # seconds a cookie is kept: the longest that browsers allo
 PRIVATE = {"cache-control": "private, no-store"}
 HTML = "text/html; charset=utf-8"
 PULSE = 2.0  # seconds between two signs of life
+PATIENCE = 3.0  # seconds that a visitor waits, before he gets on, for his conversion to be written
 # Browsers ask first whether a page of another site may send JSON.
 FROM_ANYWHERE = Middleware(
     CORSMiddleware,
@@ -48,7 +49,11 @@ FROM_ANYWHERE = Middleware(
     allow_headers=["*"],
     expose_headers=["etag"],
 )
-THANKS = "<!doctype html><meta charset=utf-8><title>Thank you</title><h1>Thank you</h1>"
+THANKS = (
+    "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    "<title>Thank you</title><style>body{font:18px/1.5 system-ui,sans-serif;margin:4em auto;"
+    "max-width:30em;padding:0 1em}</style><h1>Thank you</h1>"
+)
 
 
 def app(host: Host) -> Starlette:
@@ -79,7 +84,12 @@ def app(host: Host) -> Starlette:
             await pulse
         await host.writer.close()
 
-    return Starlette(routes=routes, lifespan=life, exception_handlers={NovumError: _failed})
+    async def failed(_: Request, error: Exception) -> Response:
+        """What could not be written is not said to be; why is for the owner to know."""
+        host.complain(error)
+        return refused(503, "the site's file cannot be used now, so this does not count")
+
+    return Starlette(routes=routes, lifespan=life, exception_handlers={NovumError: failed})
 
 
 class Pages:
@@ -115,16 +125,22 @@ class Pages:
         """The call to action: 303 says that it is counted, 302 that it is not; all get on."""
         if people.is_prefetch(request.headers):
             return self._not_now()
-        token = self._host.told_by(request.query_params.get("t", ""))
-        status = 302
-        if token is not None:
-            with contextlib.suppress(NovumError):  # ours to mend, not the visitor's to suffer
-                await self._host.writer.write([token.conversion(self._host.now())])
+        token, status = self._host.told_by(request), 302
+        if token is not None and self._host.left_out(request.headers) is None:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._host.writer.write([token.conversion(self._host.now())])
                 status = 303
+            except TimeoutError:  # it may be written yet
+                pass
+            except NovumError as error:  # ours to mend, not the visitor's to suffer
+                self._host.complain(error)
         return RedirectResponse(self._host.config.page.goal, status, headers=PRIVATE)
 
     async def consent(self, request: Request) -> Response:
-        """From now on this visitor may be counted."""
+        """From now on this visitor may be counted; another site cannot say so for him."""
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return refused(403, "only this site's own page can say that")
         response = Response(status_code=204)
         _set(request, response, CONSENT, "1")
         return response
@@ -172,18 +188,15 @@ def _set(request: Request, response: Response, name: str, value: str) -> None:
     response.headers.append("set-cookie", cookie)
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    """What could not be written is not said to be."""
-    return refused(503, str(error))
-
-
 async def _pulse(host: Host) -> None:
     """Say that the site is served, now and then; and forget who was here too long ago."""
-    forgotten = 0.0
+    forgotten = -HOUR
     while True:
-        with contextlib.suppress(NovumError):
+        try:
             await asyncio.to_thread(host.pulse)
-            if host.now() - forgotten > HOUR:
+            if abs(host.now() - forgotten) > HOUR:  # a clock may be put back
                 forgotten = host.now()
                 await asyncio.to_thread(host.forget)
+        except NovumError as error:
+            host.complain(error)
         await asyncio.sleep(PULSE)

@@ -23,7 +23,7 @@ def serve(lab: Path, address: str, port: int, say: Callable[[str], None]) -> Non
         UsageError: if the port is taken, or the lab's files are not sound.
         SiteError: if the site's file or key cannot be used.
     """
-    with closing(Host(lab)) as host, listening(port, address) as sock:
+    with listening(port, address) as sock, closing(Host(lab)) as host:
         where = f"http://{address}:{sock.getsockname()[1]}"
         config = uvicorn.Config(
             app(host),

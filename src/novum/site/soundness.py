@@ -25,6 +25,9 @@ def findings(lab: Path) -> Iterator[Finding]:
         yield Finding(Level.PROBLEM, SUBJECT, f"{COPY} breaks its own rules: {'; '.join(told)}")
         return
     traffic, least = site.traffic, 1 - site.traffic.holdout
+    if traffic.share == 0:
+        text = "traffic.share is 0: nobody takes part in experiments, so no trial would ever end"
+        yield Finding(Level.PROBLEM, SUBJECT, text)
     if traffic.holdout == 0:
         text = (
             "traffic.holdout is 0: nobody keeps the copy of the start, so a claim shows it anew to "

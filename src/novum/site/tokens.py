@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import hmac
 import os
-import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ BYTES = 32
 LONGEST = 300  # characters: what is longer was not made here
 LETTERS = {Arm.CANDIDATE: "c", Arm.CONTROL: "k", Arm.HOLDOUT: "h", Arm.OUTSIDE: "o"}
 ARMS = {letter: arm for arm, letter in LETTERS.items()}
-VISITOR = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from novum.site.records import (
     LeftOut,
     Shown,
     Signal,
-    Signals,
     Traffic,
 )
 
@@ -112,21 +111,6 @@ class Visits:
         arms = {Arm(arm): Count(visitors, conversions) for arm, visitors, conversions in rows}
         control = arms.get(Arm.CONTROL) or arms.get(Arm.HOLDOUT) or Count()
         return Counts(arms.get(Arm.CANDIDATE, Count()), control)
-
-    def signals(self, batch: Batch) -> dict[str, Signals]:
-        """The signals of a batch by their kinds, in the order of their visitors."""
-        with self._file.reading() as db:
-            rows = db.execute(
-                "SELECT s.kind, e.arm, s.value FROM exposure e JOIN signal s"
-                " ON s.experiment = e.experiment AND s.visitor = e.visitor"
-                " WHERE e.experiment=:experiment AND e.number>:after"
-                " AND e.number<=ifnull(:until, e.number) ORDER BY e.number",
-                _limits(batch),
-            ).fetchall()
-        found: dict[str, tuple[list[float], list[float]]] = {}
-        for kind, arm, value in rows:
-            found.setdefault(kind, ([], []))[arm != Arm.CANDIDATE].append(value)
-        return {kind: Signals(tuple(ours), tuple(theirs)) for kind, (ours, theirs) in found.items()}
 
     def values(self, batch: Batch, kind: str) -> list[tuple[bool, float | None]]:
         """Of each visitor of a batch in their order: whether the candidate was seen, the signal."""
