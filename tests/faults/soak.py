@@ -145,6 +145,8 @@ class Soak:
         history.append(", ".join(f"{kind} at {at:.3f} s" if at else kind for at, kind in befalls))
         for at, kind in befalls:
             if at == 0:
+                if kind == READ_ONLY:
+                    checks.end_orphans()  # a disk is made read-only while nobody writes
                 faults.BEFORE[kind](session)
         session.pid = start(session.lab, plan, session.weather, said)
         began, status = time.monotonic(), None
