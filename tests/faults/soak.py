@@ -89,9 +89,9 @@ class Soak:
             disk.synchronise()
             self._disturbed(lab, plan, disk, said, history)
             unlike = checks.differences(checks.record(calm), checks.record(lab))
+            checks.require(not unlike, "not what it comes to undisturbed: " + "; ".join(unlike))
             self.figures.disk = upkeep.keep_up(lab, lambda line: None)
             checks.require(not checks.differences(checks.record(calm), checks.record(lab)), "gc")
-            checks.require(not unlike, "not what it comes to undisturbed: " + "; ".join(unlike))
         except Exception:
             print(f"\nFAILED in the campaign of seed {seed}: {plan}\nfaults so far:")
             print("\n".join(f"  {n}. {line}" for n, line in enumerate(history, 1)))
