@@ -134,6 +134,37 @@ def test_what_is_not_confined_ends_with_a_killed_novum_whoever_has_its_files(tre
     assert not _running("3333.5")
 
 
+EARLY = """
+import os, signal, sys
+from pathlib import Path
+from novum.sandbox import supervisor
+real = os.fork
+def fork():
+    pid = real()
+    if not pid:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return pid
+os.fork = fork
+sys.exit(supervisor.main(sys.argv[1:]))
+"""
+
+
+def test_a_command_that_is_stopped_before_it_begins_ends_with_novum():
+    control, ours = os.pipe()
+    status, told = os.pipe()
+    words = [str(os.getpid()), str(control), str(told), "sleep", "3333.75"]
+    with subprocess.Popen([sys.executable, "-c", EARLY, *words], pass_fds=[control, told]) as child:
+        for descriptor in (control, told):
+            os.close(descriptor)
+        family = psutil.Process(child.pid).children
+        while not any(one.status() == psutil.STATUS_STOPPED for one in family()):
+            time.sleep(0.01)
+        os.close(ours)
+        assert child.wait(20) == 128 + signal.SIGKILL
+    assert os.read(status, 100) == b'{"exit-code": 137}\n'
+    os.close(status)
+
+
 def _running(word: str) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if word in (p.info["cmdline"] or [])]
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 # The module `signal` takes longer to import than a small trial takes to run.
 _SIGKILL, _SIGSTOP = 9, 19 if sys.platform == "linux" else 17
 _ROUNDS = 1000
+_PAUSE = 200  # milliseconds between two looks at whether Novum lives
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -136,25 +137,44 @@ def _reap(main: int, options: int) -> int | None:
             return None
 
 
-def _watch(main: int, control: int, novum: int) -> int | None:
-    """Wait until the command ends (its wait status), or the control pipe or Novum does (None).
+def _ready(waiting: Sequence[int], control: int, novum: int, pause: int) -> set[int] | None:
+    """Which of some descriptors tell something, after `pause` milliseconds at most.
 
-    The pipe alone does not tell of Novum's death: what it had forked, and that was stopped before
-    it became a program, has the other end too.
+    None if Novum has ended. The control pipe alone does not tell of its death: what it had forked,
+    and that was stopped before it became a program, has the other end too.
     """
     poll = select.poll()
-    poll.register(control, select.POLLIN | select.POLLHUP)
-    pause = 10
+    for descriptor in (control, *waiting):
+        poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    ready = {descriptor for descriptor, _ in poll.poll(pause)}
+    return None if control in ready or os.getppid() != novum else ready
+
+
+def _started(failure: int, control: int, novum: int) -> bytes | None:
+    """Why the command was not started, empty if it was; None if Novum ended before."""
+    while (ready := _ready([failure], control, novum, _PAUSE)) is not None:
+        if failure in ready:
+            return os.read(failure, 4096)
+    return None
+
+
+def _watch(main: int, control: int, novum: int) -> int | None:
+    """Wait until the command ends (its wait status) or Novum does (None)."""
+    waiting, pause = [], _PAUSE // 20
     if sys.platform == "linux" and hasattr(os, "pidfd_open"):
-        poll.register(os.pidfd_open(main), select.POLLIN)
-        pause = 200
+        waiting, pause = [os.pidfd_open(main)], _PAUSE
     while True:
-        events = poll.poll(pause)
+        ready = _ready(waiting, control, novum, pause)
         status = _reap(main, os.WNOHANG)
-        if status is not None:
+        if status is not None or ready is None:
             return status
-        if os.getppid() != novum or any(descriptor == control for descriptor, _ in events):
-            return None
+
+
+def _tell(pipe: int, line: bytes) -> None:
+    try:
+        os.write(pipe, line)
+    except OSError:  # Novum has ended, and what it began is ended all the same
+        return
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -164,12 +184,13 @@ def main(arguments: Sequence[str]) -> int:
         os.set_inheritable(descriptor, False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     pid, failure = _launch(arguments[3:])
-    problem = os.read(failure, 4096)
+    problem, status = _started(failure, control, novum), None
     if problem:
         os.write(2, problem + b"\n")
         return 127
-    os.write(status_pipe, b'{"child-pid": %d}\n' % pid)
-    status = _watch(pid, control, novum)
+    if problem is not None:
+        _tell(status_pipe, b'{"child-pid": %d}\n' % pid)
+        status = _watch(pid, control, novum)
     while True:  # orphans come to us, so no children means that nobody is left
         extinguish(os.getpid())
         try:
@@ -180,7 +201,7 @@ def main(arguments: Sequence[str]) -> int:
             status = late
     code = os.waitstatus_to_exitcode(status) if status is not None else -_SIGKILL
     code = code if code >= 0 else 128 - code
-    os.write(status_pipe, b'{"exit-code": %d}\n' % code)
+    _tell(status_pipe, b'{"exit-code": %d}\n' % code)
     return code
 
 
