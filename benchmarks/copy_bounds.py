@@ -13,31 +13,62 @@ Array = NDArray[np.float64]
 
 
 def least_visitors(tests: Bars, rates: tuple[float, float], keeps: float) -> float:
-    """The least mean of visitors for any test with these errors that keeps this pair so often.
+    """The least mean of visitors for any test with the judge's errors: the larger of two bounds.
 
-    The errors are the judge's: of pairs at the floor at most ERROR are kept, of those that earn
-    what they must at most GIVE_UP are not. For pairs that are no better, A. Wald's (Ann. Math.
-    Statist. 16, 1945): whoever discards it so often has told it from those that earn enough; and
-    for one that earns enough: whoever keeps it has told it from those of the floor. For all, and
-    alone for the pairs between, W. Hoeffding's (Ann. Math. Statist. 31, 1960, theorem 1): a coin
-    could decide those, but not before it is known that they are neither. The larger one counts.
+    Of pairs at the floor at most ERROR are kept, of those that earn what they must at most GIVE_UP
+    are not. `keeps` is how often this pair is kept; of a pair between the two it is not looked at,
+    for there either answer is right, and a test may keep it as often as costs it least.
     """
-    floor = _nearest(rates, tests.floor, above=True)
-    worth = _nearest(rates, tests.required, above=False)
-    cells, null, enough = _cells(rates), _cells(floor), _cells(worth)
-    to_null = float(cells @ np.log(cells / null))
-    to_enough = float(cells @ np.log(cells / enough))
+    if tests.floor < rates[0] - rates[1] < tests.required:
+        return max(_cheapest(tests, rates), hoeffding(tests, rates))
+    return max(_wald(tests, rates, keeps), hoeffding(tests, rates))
+
+
+def _wald(tests: Bars, rates: tuple[float, float], keeps: float) -> float:
+    """A. Wald's bound (Ann. Math. Statist. 16, 1945) for a test that keeps this pair so often.
+
+    Whoever keeps it so often has told it from the nearest pair that may seldom be kept, and whoever
+    discards it so often has told it from the nearest one that may seldom be discarded.
+    """
+    to_null, to_enough = (float(_cells(rates) @ ratio) for ratio in ratios(tests, rates))
     found = 0.0
-    effect = rates[0] - rates[1]
-    if effect >= tests.required and keeps > ERROR:
+    if to_null > 0 and keeps > ERROR:
         found = divergence(min(keeps, 1 - 1e-9), ERROR) / to_null
-    if effect <= tests.floor and 1 - keeps > GIVE_UP:
-        found = divergence(min(1 - keeps, 1 - 1e-9), GIVE_UP) / to_enough
-    between = max(to_null, to_enough)
-    ratio = np.log(enough / null)
+    if to_enough > 0 and 1 - keeps > GIVE_UP:
+        found = max(found, divergence(min(1 - keeps, 1 - 1e-9), GIVE_UP) / to_enough)
+    return found
+
+
+def _cheapest(tests: Bars, rates: tuple[float, float]) -> float:
+    """The least of `_wald` over how often a pair between is kept.
+
+    It falls while it is the discards that cost more, and rises from where the keeps do.
+    """
+    low, high = ERROR, 1 - GIVE_UP
+    for _ in range(60):
+        first, second = low + (high - low) / 3, high - (high - low) / 3
+        falls = _wald(tests, rates, first) > _wald(tests, rates, second)
+        low, high = (first, high) if falls else (low, second)
+    return _wald(tests, rates, (low + high) / 2)
+
+
+def hoeffding(tests: Bars, rates: tuple[float, float]) -> float:
+    """W. Hoeffding's bound (Ann. Math. Statist. 31, 1960, theorem 1), however often it is kept."""
+    null, enough = ratios(tests, rates)
+    cells = _cells(rates)
+    between = max(float(cells @ null), float(cells @ enough))
+    ratio = null - enough
     sd = math.sqrt(float(cells @ ratio**2) - float(cells @ ratio) ** 2)
     root = math.sqrt((sd / 4) ** 2 - between * math.log(ERROR + GIVE_UP)) - sd / 4
-    return max(found, (root / between) ** 2)
+    return float((root / between) ** 2)
+
+
+def ratios(tests: Bars, rates: tuple[float, float]) -> tuple[Array, Array]:
+    """The logarithms of how much likelier each kind of visitor is than at the nearest pair of the
+    floor, and than at the nearest one that earns enough."""
+    floor = _nearest(rates, tests.floor, above=True)
+    worth = _nearest(rates, tests.required, above=False)
+    return np.log(_cells(rates) / _cells(floor)), np.log(_cells(rates) / _cells(worth))
 
 
 def _nearest(rates: tuple[float, float], offset: float, *, above: bool) -> tuple[float, float]:

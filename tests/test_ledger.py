@@ -10,6 +10,7 @@ import sys
 import threading
 from dataclasses import replace
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -396,6 +397,32 @@ def test_a_holder_that_is_killed_holds_nothing(ledger, tmp_path):
     assert not ledger.is_running()
     with ledger.lock():
         pass
+
+
+HEIR = """
+import os, signal, sys
+from pathlib import Path
+from novum.ledger import Ledger
+with Ledger(Path(sys.argv[1])).lock():
+    heir = os.fork()  # as for a program, before it becomes one
+    if not heir:
+        os.close(1)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    os.waitpid(heir, os.WUNTRACED)
+    print(heir, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_holder_had_forked_and_was_stopped_does_not_hold_the_lock(ledger, tmp_path):
+    command = [sys.executable, "-c", HEIR, str(tmp_path)]
+    heir = int(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+    assert psutil.Process(heir).status() == psutil.STATUS_STOPPED
+    assert ledger.is_running()
+    with ledger.lock():
+        pass
+    assert not psutil.pid_exists(heir) or psutil.Process(heir).status() == psutil.STATUS_ZOMBIE
 
 
 def test_without_a_lock_file_nothing_is_running(tmp_path):

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -100,8 +102,40 @@ def test_a_child_that_is_left_behind_ends_with_the_command(tree, place):
         "import subprocess; subprocess.Popen(['sleep', '3333.25'], start_new_session=True)",
     )
     assert process.status == 0
-    alive = [p for p in psutil.process_iter(["cmdline"]) if "3333.25" in (p.info["cmdline"] or [])]
-    assert not alive
+    assert not _running("3333.25")
+
+
+ORPHANING = """
+import os, signal, sys
+from pathlib import Path
+from novum.sandbox import NONE, Command, Limits, Process
+process = Process(Command(("sleep", "3333.5"), Path.cwd(), Limits(seconds=60)), NONE)
+heir = os.fork()  # it has the other end of the pipe on whose end the supervisor waits
+if not heir:
+    os.close(1)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os._exit(0)
+os.waitpid(heir, os.WUNTRACED)
+while not process.measure().processes > 1:
+    pass
+print(heir, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_is_not_confined_ends_with_a_killed_novum_whoever_has_its_files(tree):
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANING], cwd=tree, stdout=subprocess.PIPE, check=False
+    )
+    end = time.monotonic() + 20
+    while time.monotonic() < end and _running("3333.5"):
+        time.sleep(0.05)
+    os.kill(int(done.stdout), signal.SIGKILL)
+    assert not _running("3333.5")
+
+
+def _running(word: str) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cmdline"]) if word in (p.info["cmdline"] or [])]
 
 
 def test_a_bound_number_of_processes(tree, place):

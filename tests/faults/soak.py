@@ -89,9 +89,9 @@ class Soak:
             disk.synchronise()
             self._disturbed(lab, plan, disk, said, history)
             unlike = checks.differences(checks.record(calm), checks.record(lab))
+            checks.require(not unlike, "not what it comes to undisturbed: " + "; ".join(unlike))
             self.figures.disk = upkeep.keep_up(lab, lambda line: None)
             checks.require(not checks.differences(checks.record(calm), checks.record(lab)), "gc")
-            checks.require(not unlike, "not what it comes to undisturbed: " + "; ".join(unlike))
         except Exception:
             print(f"\nFAILED in the campaign of seed {seed}: {plan}\nfaults so far:")
             print("\n".join(f"  {n}. {line}" for n, line in enumerate(history, 1)))
@@ -145,6 +145,8 @@ class Soak:
         history.append(", ".join(f"{kind} at {at:.3f} s" if at else kind for at, kind in befalls))
         for at, kind in befalls:
             if at == 0:
+                if kind == READ_ONLY:
+                    checks.end_orphans()  # a disk is made read-only while nobody writes
                 faults.BEFORE[kind](session)
         session.pid = start(session.lab, plan, session.weather, said)
         began, status = time.monotonic(), None

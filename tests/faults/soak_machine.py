@@ -61,7 +61,7 @@ TRAIN = """
 read base number <idea
 case $base in
 crash) echo "it crashed"; exit 3 ;;
-memory) head -c 200000000 /dev/zero | tail >/dev/null ;;
+memory) head -c 200000000 /dev/zero | tail >/dev/null; kill -KILL $$ ;;  # it dies with its child
 esac
 luck=$(( (NOVUM_SEED * 7919 + number * 104729) % 211 ))
 echo "idea $number"

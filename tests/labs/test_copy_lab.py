@@ -169,6 +169,34 @@ def test_approval_and_rollback_take_effect_on_the_next_page_view(tmp_path):
     assert states[-1] == "rolled_back"
 
 
+def test_a_race_is_killed_goes_on_and_leaves_the_site_to_the_campaign(tmp_path):
+    lab = made(tmp_path / "lab", **{"visitors = 2000": "visitors = 200"})
+    race = ["race", lab, "--visitors", "simulated"]
+    command = [sys.executable, "-m", "novum", *map(str, race), "--ideas", "5"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process:
+        said = [process.stdout.readline() for _ in range(4)]
+        facts = {}
+        while not facts.get("race") or facts["race"]["visitors"] < 50:
+            time.sleep(0.5)
+            facts = json.loads(novum("site", lab, "--json"))
+        os.kill(process.pid, signal.SIGKILL)
+    assert "race 1: 5 challengers\n" in said, said
+    assert sum(facts["shown"].values()) == pytest.approx(1)
+    states = [one["state"] for one in facts["experiments"]]
+    assert len(states) == 5 and states.count("running") > 1
+    assert "race 1 is open" in novum("site", lab)
+    assert "race 1 is open on this site" in novum("race", lab, "--ideas", 3, status=2)
+    assert "race 1 is open on this site" in novum("run", lab, status=1)
+    ended = novum(*race)
+    assert "of the race" in ended or "the challengers stay ideas" in ended
+    facts = json.loads(novum("site", lab, "--json"))
+    assert facts["race"] is None and sum(one["candidate"][0] for one in facts["experiments"]) > 150
+    chances = [entry["detail"] for entry in facts["audit"] if entry["what"] == "joins"]
+    assert len(chances) >= 5 and all(0 <= one["probability"] <= 1 for one in chances)
+    assert "no race is open" in novum("race", lab, "--end", status=2)
+
+
 def test_without_a_server_the_campaign_says_what_to_start(tmp_path):
     lab = made(tmp_path / "lab")
     said = novum("run", lab, "--experiments", 1, status=1)

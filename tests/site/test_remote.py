@@ -43,7 +43,7 @@ def ask_all(served, name, **headers):
 
 
 def counted(store):
-    counts = store.counts(store.batch(store.running().id, "all", 10**6), HOUR)
+    counts = store.counts(store.batch(store.running()[0].id, "all", 10**6), HOUR)
     return counts.candidate, counts.control
 
 

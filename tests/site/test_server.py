@@ -35,8 +35,7 @@ def experiment(store, request):
     """A new experiment, which nobody has seen."""
     copy = replace(BETTER, headline=f"{BETTER.headline} <{request.node.name}>")
     yield store.open_experiment(store.put_variant(copy), store.incumbent())
-    running = store.running()
-    if running is not None:
+    for running in store.running():
         store.set_state(running.id, State.DONE, "the test is over", "test")
 
 
@@ -238,7 +237,7 @@ def test_nothing_personal_is_stored(served, store, experiment):
 def test_the_page_tells_that_it_is_served(served, store):
     assert store.served() is not None
     facts = served.person().ask("GET", "/health").json()
-    assert facts == {"ok": True, "incumbent": store.incumbent(), "experiment": None}
+    assert facts == {"ok": True, "incumbent": store.incumbent(), "experiments": []}
 
 
 def test_many_at_once_are_all_counted(served, store, experiment):

@@ -77,7 +77,7 @@ def test_what_waits_is_approved_by_a_person_who_is_remembered(lab, store):
     assert "experiment 1 is shown from the next page view on; headline: One" in approving.approve(
         lab, None, "Ines"
     )
-    assert store.running().id == 1
+    assert store.running()[0].id == 1
     assert [entry.who for entry in store.audit()][-1] == "Ines"
     with pytest.raises(UsageError, match="nothing waits"):
         approving.approve(lab, None, "Ines")
@@ -96,12 +96,12 @@ def test_a_rollback_takes_the_kept_page_away_when_nothing_is_tried(lab, store):
         store.set_state(experiment.id, State.DONE, "counted", "campaign")
         store.promote(experiment.candidate, "campaign")
     claim = store.open_experiment(store.incumbent(), first, claim=True)
-    assert "shown again: One" in approving.roll_back(lab, "off brand", "Ines")
+    assert "shown again: One" in approving.roll_back(lab, None, "off brand", "Ines")
     assert store.experiment(2).state is store.experiment(claim.id).state is State.ROLLED_BACK
-    assert "shown again: Invoicing" in approving.roll_back(lab, "off brand", "Ines")
+    assert "shown again: Invoicing" in approving.roll_back(lab, None, "off brand", "Ines")
     assert store.incumbent() == first
     with pytest.raises(UsageError, match="nothing to roll back"):
-        approving.roll_back(lab, "off brand", "Ines")
+        approving.roll_back(lab, None, "off brand", "Ines")
 
 
 def test_one_screen_says_what_is_shown_to_whom(lab, store):

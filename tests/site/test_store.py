@@ -93,7 +93,7 @@ def test_a_site_without_a_copy_says_how_it_gets_one(path):
 
 def test_the_same_pair_is_the_same_experiment(store, experiment):
     assert store.open_experiment(NEW.digest, OLD.digest) == experiment
-    assert store.running() == experiment
+    assert store.running() == (experiment,)
     assert (experiment.state, experiment.weight) == (State.RUNNING, 0.5)
     assert store.open_experiment(NEW.digest, OLD.digest, claim=True).id != experiment.id
     assert store.open_experiment(NEW.digest, None).id > 2
@@ -101,7 +101,7 @@ def test_the_same_pair_is_the_same_experiment(store, experiment):
 
 def test_one_experiment_is_shown_at_a_time(store, experiment):
     other = store.open_experiment(OTHER.digest, OLD.digest)
-    assert store.running() == other
+    assert store.running() == (other,)
     assert store.experiment(experiment.id).state is State.DONE
     assert store.open_experiment(NEW.digest, OLD.digest).state is State.RUNNING
     assert store.experiment(other.id).state is State.DONE
@@ -110,16 +110,16 @@ def test_one_experiment_is_shown_at_a_time(store, experiment):
 @pytest.mark.parametrize("state", [State.ROLLED_BACK, State.STOPPED, State.PAUSED])
 def test_what_was_taken_away_does_not_come_back_by_itself(store, experiment, state):
     store.set_state(experiment.id, state, "no", "person")
-    assert store.running() is None
+    assert store.running() == ()
     assert store.open_experiment(NEW.digest, OLD.digest).state is state
 
 
 def test_where_approval_is_wanted_nothing_is_shown_before(store):
     waiting = store.open_experiment(NEW.digest, OLD.digest, approval=True)
-    assert (waiting.state, store.running()) == (State.WAITING, None)
+    assert (waiting.state, store.running()) == (State.WAITING, ())
     assert store.open_experiment(NEW.digest, OLD.digest, approval=True).state is State.WAITING
     store.set_state(waiting.id, State.RUNNING, "good", "person")
-    assert store.running().id == waiting.id
+    assert store.running()[0].id == waiting.id
 
 
 def test_events_that_are_told_twice_count_once(store, experiment):

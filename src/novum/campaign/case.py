@@ -11,7 +11,8 @@ from novum.judge.split import mean_split_error
 from novum.lab import LINES_CHANGED, Lab
 from novum.lab.tables import Guard
 from novum.ledger import Experiment, Ledger, Trial
-from novum.records import Verdict
+from novum.patch import Diff
+from novum.records import Measurement, Verdict
 from novum.standing import Standing
 from novum.terminal import harmless
 
@@ -34,7 +35,7 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
     record = standing.values(incumbent.id)
     trials = ledger.trials(experiment.id)
     return Case(
-        rules=_rules(lab),
+        rules=rules_of(lab),
         values=standing.values(experiment.id),
         incumbent=judge.refresh(standing.belief, again, noise),
         incumbent_best=average(record),
@@ -42,7 +43,7 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
         history=tuple(standing.history),
         net_lines=experiment.diff.net_lines,
         split=_split(trials, ledger.trials(incumbent.id), ledger),
-        metrics=_guarded(lab, experiment, trials),
+        metrics=guarded(lab, experiment.diff, [t.measurement for t in trials if t.measurement]),
         unselected=_unselected(incumbent, ledger.trials(incumbent.id)),
         arms=arms_over(trials) if lab.metric.noise == "rate" else None,
     )
@@ -61,7 +62,8 @@ def _split(trials: Sequence[Trial], incumbent: Sequence[Trial], ledger: Ledger) 
     return mean_split_error([(ledger.items(trial), reference) for trial in measured]) or 0.0
 
 
-def _rules(lab: Lab) -> Rules:
+def rules_of(lab: Lab) -> Rules:
+    """The lab's rules, as its judge sees them."""
     guards = {
         name: (guard.min, guard.max)
         for name, guard in lab.guards.items()
@@ -98,10 +100,10 @@ def arms_over(trials: Sequence[Trial]) -> Arms | None:
     return reduce(add, counted) if counted else None
 
 
-def _guarded(lab: Lab, experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
-    """The guard metrics of an experiment, each the worst over its runs."""
-    metrics = [trial.measurement.metrics for trial in trials if trial.measurement is not None]
-    worst = {LINES_CHANGED: float(experiment.diff.added + experiment.diff.removed)}
+def guarded(lab: Lab, change: Diff, measured: Sequence[Measurement]) -> dict[str, float]:
+    """The guard metrics of a change, each the worst over its runs."""
+    metrics = [one.metrics for one in measured]
+    worst = {LINES_CHANGED: float(change.added + change.removed)}
     for name, guard in lab.guards.items():
         values = [known[name] for known in metrics if name in known]
         if values and len(values) == len(metrics) and name != LINES_CHANGED:

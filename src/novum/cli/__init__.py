@@ -82,6 +82,7 @@ for command in (
     site.serve,
     site.visits,
     site.site,
+    site.race,
     site.approve,
     site.rollback,
     site.power,

@@ -60,7 +60,7 @@ def run(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN401
     """Run a campaign, or go on with the one that was interrupted."""
     from novum.opening import Wish
 
-    with _visited(lab, visitors):
+    with visited(lab, visitors):
         _work(lab, Wish(**wishes))
 
 
@@ -78,7 +78,7 @@ def resume(lab: Path, visitors: str | None, **wishes: Any) -> None:  # noqa: ANN
     """Go on with a campaign."""
     from novum.opening import Wish
 
-    with _visited(lab, visitors):
+    with visited(lab, visitors):
         _work(lab, Wish(**wishes), resume=True)
 
 
@@ -198,7 +198,7 @@ def gc(lab: Path, dry_run: bool) -> None:
 
 
 @contextmanager
-def _visited(lab: Path, visitors: str | None) -> Iterator[None]:
+def visited(lab: Path, visitors: str | None) -> Iterator[None]:
     """Have simulated people visit the lab's site meanwhile, where that was asked for."""
     if visitors is None:
         yield

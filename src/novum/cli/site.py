@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, show_facts, site_room
+from novum.cli.campaigns import visited
 from novum.errors import UsageError
 from novum.terminal import counted
 
@@ -62,25 +63,66 @@ def site(lab: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("lab_and_experiment", metavar="[LAB] [EXPERIMENT]", nargs=-1)
-def approve(lab_and_experiment: tuple[str, ...]) -> None:
-    """Let a variant that waits be shown: by its number in `novum site`, if several do."""
-    *words, last = lab_and_experiment or (".",)
-    number = int(last) if last.isdigit() and not Path(last).is_dir() else None
-    lab = words if number is not None else lab_and_experiment
-    if len(lab) > 1:
-        raise UsageError("say which experiment by its number: novum approve [LAB] [EXPERIMENT]")
-    directory = Path(*lab)
-    click.echo(site_room("approving").approve(directory, number, getpass.getuser()))
-    click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {directory}")
+@LAB
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--ideas", type=click.IntRange(min=1), help="So many ideas of the backlog race.")
+@click.option("--at-most", type=click.IntRange(min=1), help="End after so many visitors.")
+@click.option("--end", is_flag=True, help="End the race that is open.")
+@VISITORS
+def race(
+    lab: Path,
+    files: tuple[Path, ...],
+    ideas: int | None,
+    at_most: int | None,
+    end: bool,
+    visitors: str | None,
+) -> None:
+    """Show several challengers at once, more visitors to those that seem better.
+
+    They are FILES, each the whole of a copy.toml, and ideas of the LAB's backlog. The first that is
+    shown to be better is the next proposal of the campaign. Without either, an open race goes on.
+    """
+    if end:
+        click.echo(site_room("race").end(lab, getpass.getuser()))
+        return
+    room = site_room("race")
+    with visited(lab, visitors):
+        click.echo(room.race(lab, room.Wish(files, ideas or 0, at_most), click.echo))
+
+
+EXPERIMENT = click.argument("lab_and_experiment", metavar="[LAB] [EXPERIMENT]", nargs=-1)
 
 
 @click.command()
-@LAB
+@EXPERIMENT
+def approve(lab_and_experiment: tuple[str, ...]) -> None:
+    """Let a variant that waits be shown: by its number in `novum site`, if several do."""
+    lab, number = _lab_and_number("approve", lab_and_experiment)
+    click.echo(site_room("approving").approve(lab, number, getpass.getuser()))
+    click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {lab}")
+
+
+@click.command()
+@EXPERIMENT
 @click.option("-m", "--message", default="by hand", show_default=True, help="Why.")
-def rollback(lab: Path, message: str) -> None:
-    """Take away what is tried on the site now; if nothing is, the page that was kept last."""
-    click.echo(site_room("approving").roll_back(lab, message, getpass.getuser()))
+def rollback(lab_and_experiment: tuple[str, ...], message: str) -> None:
+    """Take away what is tried on the site now; if nothing is, the page that was kept last.
+
+    With a number, that of `novum site`, take away that experiment alone.
+    """
+    lab, number = _lab_and_number("rollback", lab_and_experiment)
+    click.echo(site_room("approving").roll_back(lab, number, message, getpass.getuser()))
+
+
+def _lab_and_number(command: str, words: tuple[str, ...]) -> tuple[Path, int | None]:
+    """`novum approve mylab 3`, `novum approve mylab`, or either inside the lab."""
+    *lab, last = words or (".",)
+    number = int(last) if last.isdigit() and not Path(last).is_dir() else None
+    if number is None:
+        lab.append(last)
+    if len(lab) > 1:
+        raise UsageError(f"say which experiment by its number: novum {command} [LAB] [EXPERIMENT]")
+    return Path(*lab), number
 
 
 @click.command()

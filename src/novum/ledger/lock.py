@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ def hold(path: Path) -> Iterator[None]:
         UsageError: if another process holds it.
     """
     with path.open("a+") as file:
-        if not _taken(file):
+        if not _taken(file, path):
             pid, _ = _written(path)
             raise UsageError(
                 f"a campaign is already running in this lab (process {pid}); "
@@ -33,16 +34,34 @@ def hold(path: Path) -> Iterator[None]:
         yield
 
 
-def _taken(file: TextIO) -> bool:
+def _taken(file: TextIO, path: Path) -> bool:
     """Take the lock; somebody who only looks (`is_held`) has it for a moment, so try again."""
     for _ in range(ATTEMPTS):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            _end_heirs(path)
             time.sleep(PAUSE)
         else:
             return True
     return False
+
+
+def _end_heirs(path: Path) -> None:
+    """End what a dead holder had forked, and that was stopped before it became a program.
+
+    It has all of the holder's files, so the lock too, and would have it for ever.
+    """
+    pid, _ = _written(path)
+    if not pid or Path(f"/proc/{pid}").exists():
+        return
+    for heir in Path("/proc").glob("[0-9]*"):
+        try:
+            stopped = (heir / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+            if stopped and any(fd.readlink() == path.resolve() for fd in (heir / "fd").iterdir()):
+                os.kill(int(heir.name), signal.SIGKILL)
+        except OSError:  # it has ended, or is somebody else's
+            continue
 
 
 def is_held(path: Path) -> bool:

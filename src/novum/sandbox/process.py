@@ -196,7 +196,7 @@ class Process:
         self._resources.callback(os.close, theirs)
         interpreter = [os.path.realpath(sys.executable), "-I", "-S", supervisor.__file__]
         return self._spawn(
-            [*interpreter, str(theirs), str(status), program, *command.argv[1:]],
+            [*interpreter, *map(str, (os.getpid(), theirs, status)), program, *command.argv[1:]],
             variables,
             [theirs, status],
             command.cwd,

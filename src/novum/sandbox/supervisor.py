@@ -4,11 +4,11 @@ Where there is no bubblewrap this file is also run as a script, between Novum an
 orphans of the trial come to it and nothing survives it or Novum. Hence only the quickest parts of
 the standard library:
 
-    python -I -S supervisor.py CONTROL_FD STATUS_FD COMMAND...
+    python -I -S supervisor.py NOVUM_PID CONTROL_FD STATUS_FD COMMAND...
 
-When the control pipe is closed, everything ends at once. The exit status is the command's (128 and
-the signal's number if it was killed), and is also written to the status pipe, if the command could
-be started at all.
+When the control pipe is closed, or Novum is gone, everything ends at once. The exit status is the
+command's (128 and the signal's number if it was killed), and is also written to the status pipe, if
+the command could be started at all.
 """
 
 import os
@@ -136,8 +136,12 @@ def _reap(main: int, options: int) -> int | None:
             return None
 
 
-def _watch(main: int, control: int) -> int | None:
-    """Wait until the command ends (its wait status) or the control pipe is closed (None)."""
+def _watch(main: int, control: int, novum: int) -> int | None:
+    """Wait until the command ends (its wait status), or the control pipe or Novum does (None).
+
+    The pipe alone does not tell of Novum's death: what it had forked, and that was stopped before
+    it became a program, has the other end too.
+    """
     poll = select.poll()
     poll.register(control, select.POLLIN | select.POLLHUP)
     pause = 10
@@ -149,23 +153,23 @@ def _watch(main: int, control: int) -> int | None:
         status = _reap(main, os.WNOHANG)
         if status is not None:
             return status
-        if any(descriptor == control for descriptor, _ in events):
+        if os.getppid() != novum or any(descriptor == control for descriptor, _ in events):
             return None
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command, and leave nothing behind."""
-    control, status_pipe = map(int, arguments[:2])
+    novum, control, status_pipe = map(int, arguments[:3])
     for descriptor in (control, status_pipe):
         os.set_inheritable(descriptor, False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    pid, failure = _launch(arguments[2:])
+    pid, failure = _launch(arguments[3:])
     problem = os.read(failure, 4096)
     if problem:
         os.write(2, problem + b"\n")
         return 127
     os.write(status_pipe, b'{"child-pid": %d}\n' % pid)
-    status = _watch(pid, control)
+    status = _watch(pid, control, novum)
     while True:  # orphans come to us, so no children means that nobody is left
         extinguish(os.getpid())
         try:

@@ -31,18 +31,28 @@ def approve(lab: Path, number: int | None, who: str) -> str:
     return f"experiment {experiment.id} is shown from the next page view on; {what}"
 
 
-def roll_back(lab: Path, reason: str, who: str) -> str:
-    """Take away what is tried now; if nothing is, the page that was kept last. In words.
+def roll_back(lab: Path, number: int | None, reason: str, who: str) -> str:
+    """Take away an experiment, or all that is tried now; if nothing is, the page that was kept
+    last. A race of which all is taken away is over. In words.
 
     Raises:
-        UsageError: if the site shows what it began with, and nothing is tried.
+        UsageError: if that experiment is not tried, or the site shows what it began with.
     """
     read_site(lab)  # says so if it is no lab with a site
     with closing(store_of(lab)) as store:
-        page = store.incumbent()
+        page, race = store.incumbent(), store.race()
         tried = [one for one in store.experiments() if one.state in OPEN and one.candidate != page]
+        if number is not None:
+            asked = _asked(store, number)
+            if asked not in tried:
+                raise UsageError(f"experiment {number} of the site is {asked.state}: not tried now")
+            tried = [asked]
         for one in tried:
             store.set_state(one.id, State.ROLLED_BACK, reason, who)
+        if race is not None and number is None:
+            store.end_race(race, f"rolled back: {reason}", who)
+            if not tried:
+                return f"race {race.id} is over; nothing of it was shown"
         if tried:
             numbers = ", ".join(str(one.id) for one in tried)
             return f"experiment {numbers} is shown to nobody from the next page view on"

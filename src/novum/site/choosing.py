@@ -17,7 +17,12 @@ class Plan:
 
     incumbent: str  # digests
     first: str
-    experiment: Experiment | None
+    running: tuple[Experiment, ...]  # none, one, or those of a race
+
+    @property
+    def claim(self) -> Experiment | None:
+        """The claim that is tested: nothing else is shown then."""
+        return next((one for one in self.running if one.claim), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,14 @@ class Chooser:
     def known(self, name: str) -> Guest:
         """What somebody is shown whom a program of yours knows by this name."""
         visitor, now = known_as(self._key, name), self._store.clock.now()
-        experiment = self.plan().experiment
-        seen = self._store.first_seen(visitor) if experiment and experiment.claim else None
-        return self._guest(visitor, int(now if seen is None else seen), now, None)
+        plan, born, last = self.plan(), int(now), None
+        if plan.claim is not None:
+            seen = self._store.first_seen(visitor)
+            born = born if seen is None else int(seen)
+        elif len(plan.running) > 1:  # what a cookie would say: in a race, the hash is not enough
+            joined = self._store.last_joined(visitor)
+            last = Cookie(visitor, born, *joined) if joined is not None else None
+        return self._guest(visitor, born, now, last)
 
     def _guest(self, visitor: str, born: int, now: float, cookie: Cookie | None) -> Guest:
         choice = choose(self._key, self.plan(), self._config.traffic, visitor, born, cookie)
@@ -95,28 +105,41 @@ def choose(
     The holdout group is apart for ever. A claim is tested with visitors who came after it was
     opened, so that none of them took part in the search: the holdout group and as many others.
     """
-    experiment = plan.experiment
+    claim, running = plan.claim, plan.running
     held = among(key, visitor, "holdout", traffic.holdout)
-    if experiment is not None and experiment.claim:
-        if born < experiment.opened:
-            experiment = None
+    if claim is not None:
+        if born < claim.opened:
+            running = ()
         elif held:
-            return Choice(experiment.id, Arm.HOLDOUT, experiment.control or plan.first)
+            return Choice(claim.id, Arm.HOLDOUT, claim.control or plan.first)
     if held:
         return Choice(NOWHERE, Arm.HOLDOUT, plan.first)
     outside = Choice(NOWHERE, Arm.OUTSIDE, plan.incumbent)
-    if experiment is None:
+    if not running:
         return outside
-    if last is not None and last.experiment == experiment.id and last.arm is not Arm.HOLDOUT:
-        return _shown(experiment, last.arm)
-    share = traffic.holdout / (1 - traffic.holdout) if experiment.claim else traffic.share
-    purpose = f"experiment {experiment.id}"
+    for one in running:
+        if last is not None and last.experiment == one.id and last.arm is not Arm.HOLDOUT:
+            return _shown(one, last.arm)
+    experiment, purpose = _joined(key, visitor, running)
+    share = traffic.holdout / (1 - traffic.holdout) if claim is not None else traffic.share
     if not among(key, visitor, f"{purpose}: share", share):
         return outside
     if experiment.claim or experiment.control is None:
         return _shown(experiment, Arm.CANDIDATE)
     weights = {Arm.CANDIDATE: experiment.weight, Arm.CONTROL: 1 - experiment.weight}
-    return _shown(experiment, assign(key, visitor, purpose, weights))
+    return _shown(experiment, assign(key, visitor, f"experiment {experiment.id}", weights))
+
+
+def _joined(key: bytes, visitor: str, running: tuple[Experiment, ...]) -> tuple[Experiment, str]:
+    """The experiment that a visitor joins if he takes part, and by what that is drawn.
+
+    Who takes part in a race is drawn once for all of it: so nobody comes or goes when it shifts.
+    """
+    if running[0].race is None:
+        return running[0], f"experiment {running[0].id}"
+    race = f"race {running[0].race}"
+    joined = assign(key, visitor, race, {str(one.id): one.joins for one in running})
+    return next(one for one in running if str(one.id) == joined), race
 
 
 def _shown(experiment: Experiment, arm: Arm) -> Choice:

@@ -1,11 +1,12 @@
 """The file that a proposal changes: `copy.toml`, the words of a page."""
 
+import tomllib
 from pathlib import Path
 
 from novum.errors import UsageError
 from novum.lab.tables import Table
 from novum.site.records import Copy
-from novum.tables import read_table
+from novum.tables import checked, read_table
 
 COPY = "copy.toml"
 LARGEST = 64 * 1024  # bytes: what is longer is no copy, and is not parsed
@@ -28,5 +29,23 @@ def read_copy(path: Path) -> Copy:
     """
     if path.is_file() and path.stat().st_size > LARGEST:
         raise UsageError(f"{path.name} has {path.stat().st_size} bytes, of at most {LARGEST}")
-    found = read_table(CopyFile, path)
+    return _copy(read_table(CopyFile, path))
+
+
+def copy_in(text: str) -> Copy:
+    """The copy in the text of such a file.
+
+    Raises:
+        UsageError: if it is not TOML, too long, or lacks a part.
+    """
+    if len(text.encode("utf-8", "replace")) > LARGEST:
+        raise UsageError(f"{COPY} has more than {LARGEST} bytes")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{COPY} cannot be read: {error}") from None
+    return _copy(checked(CopyFile, table))
+
+
+def _copy(found: CopyFile) -> Copy:
     return Copy(found.headline, found.subhead, found.call_to_action, tuple(found.body))

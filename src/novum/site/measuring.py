@@ -13,9 +13,10 @@ from pathlib import Path
 
 from novum.errors import LabError, UsageError
 from novum.judge.mismatch import Period, complaint
-from novum.lab import read_lab
+from novum.lab import Lab, read_lab
 from novum.site.config import Site, read_site
 from novum.site.copies import COPY, read_copy
+from novum.site.experiments import in_the_way
 from novum.site.harm import GUARD, broken, guarded
 from novum.site.page import LAYOUT, Layout
 from novum.site.records import BESIDE_HOLDOUT, Batch, Copy, Counts, Experiment, State
@@ -62,7 +63,12 @@ class Trial:
     @property
     def name(self) -> str:
         """What its batch of visitors is called."""
-        return f"claim {self.seed}" if self.claims else f"run {self.run}"
+        return f"claim {self.seed}" if self.claims else run_name(self.run)
+
+
+def run_name(number: int) -> str:
+    """What the batch of a candidate's run of that number is called, from 0 on."""
+    return f"run {number}"
 
 
 def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[str, float]:
@@ -74,27 +80,32 @@ def measure(trial: Trial, sleep: Callable[[float], None] = time.sleep) -> dict[s
         UsageError: if the lab's own files are not sound.
         SiteError: if the site's file cannot be used.
     """
-    _require_metric(trial.lab)
+    require_metric(read_lab(trial.lab))
     site, copy = read_site(trial.lab), _handed_in(trial)
     with closing(Store(trial.site / FILE)) as store:
         experiment = _opened(store, trial, site, copy)
-        watch = _Watch(store, site, trial, experiment.id)
+        watch = Watch(store, site, trial.name, experiment.id)
         pulse = Pulse(store)
         while not watch.is_over():
             pulse.require()
             sleep(POLL)
         numbers = watch.numbers()
         if store.experiment(experiment.id).state is State.RUNNING:  # it goes on with the next batch
-            store.set_state(experiment.id, State.DONE, _counted(trial), WHO)
+            store.set_state(experiment.id, State.DONE, _counted(trial.name), WHO)
         return numbers
 
 
-def _counted(trial: Trial) -> str:
-    return f"{trial.name} is counted"
+def _counted(name: str) -> str:
+    return f"{name} is counted"
 
 
-def _require_metric(lab: Path) -> None:
-    metric = read_lab(lab).metric
+def require_metric(lab: Lab) -> None:
+    """See that a lab measures what a site counts.
+
+    Raises:
+        LabError: if it does not.
+    """
+    metric = lab.metric
     if (metric.name, metric.direction, metric.noise) != (METRIC, "maximize", "rate"):
         raise LabError(
             f'lab.toml: a site measures name = "{METRIC}", direction = "maximize", noise = "rate"'
@@ -122,13 +133,9 @@ def _opened(store: Store, trial: Trial, site: Site, copy: Copy) -> Experiment:
     candidate = store.put_variant(copy)
     control = store.put_variant(read_copy(trial.control / COPY)) if trial.control else None
     stands = candidate if trial.claims or control is None else control
-    if rolled := [e for e in store.experiments() if e.candidate == stands and _is_rolled_back(e)]:
-        raise NoVisitorsError(
-            f"the copy that this campaign stands on was rolled back ({rolled[-1].reason}); begin "
-            "another campaign with the copy that is to be shown"
-        )
-    if store.begin(stands, WHO) != stands:
-        store.promote(stands, WHO)
+    if (race := store.race()) is not None:
+        raise NoVisitorsError(in_the_way(race))
+    stand_on(store, stands, WHO)
     return store.open_experiment(
         candidate,
         control,
@@ -136,6 +143,21 @@ def _opened(store: Store, trial: Trial, site: Site, copy: Copy) -> Experiment:
         approval=site.approval.required and stands != candidate,
         who=WHO,
     )
+
+
+def stand_on(store: Store, copy: str, who: str) -> None:
+    """Make the page the copy of that digest, which candidates are to be shown beside.
+
+    Raises:
+        NoVisitorsError: if a person took it away.
+    """
+    if rolled := [e for e in store.experiments() if e.candidate == copy and _is_rolled_back(e)]:
+        raise NoVisitorsError(
+            f"the copy that this campaign stands on was rolled back ({rolled[-1].reason}); begin "
+            "another campaign with the copy that is to be shown"
+        )
+    if store.begin(copy, who) != copy:
+        store.promote(copy, who)
 
 
 def _is_rolled_back(experiment: Experiment) -> bool:
@@ -161,20 +183,25 @@ class Pulse:
             raise NoVisitorsError("no server shows the page; start: novum serve LAB")
 
 
-class _Watch:
-    """Looks at one batch until it is over, or stopped."""
+class Watch:
+    """Looks at one batch of visitors until it is over, or stopped.
 
-    def __init__(self, store: Store, site: Site, trial: Trial, experiment: int) -> None:
+    Raises, when it is asked:
+        RefusedError: if the copy was rolled back, or visitors were split unevenly.
+        NoVisitorsError: if it waits for a person's approval.
+    """
+
+    def __init__(self, store: Store, site: Site, name: str, experiment: int) -> None:
         self._store, self._site, self._number = store, site, experiment
         self._weeks = self._whole_weeks(store.experiment(experiment))
         self._stopped, self._full = "", math.inf
         # Until a batch is counted it is the same, whatever is killed; another campaign that tries
         # the same has visitors of its own.
         before = sum(
-            (entry.experiment, entry.detail.get("reason")) == (experiment, _counted(trial))
+            (entry.experiment, entry.detail.get("reason")) == (experiment, _counted(name))
             for entry in store.audit()
         )
-        self._name = f"{trial.name}, again {before}" if before else trial.name
+        self._name = f"{name}, again {before}" if before else name
 
     def is_over(self) -> bool:
         """Whether all visitors of the batch are there and their time to convert has passed."""
@@ -205,6 +232,10 @@ class _Watch:
                 f"experiment {experiment.id} of the site waits for a person's word: "
                 f"novum approve LAB {experiment.id}"
             )
+
+    def is_full(self) -> bool:
+        """Whether all visitors of the batch are there."""
+        return self._batch(self._store.experiment(self._number)).until is not None
 
     def _batch(self, experiment: Experiment) -> Batch:
         wanted = ENDLESS if self._site.schedule.whole_weeks else self._site.traffic.visitors

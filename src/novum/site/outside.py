@@ -5,7 +5,7 @@ An event is a JSON object, or a row of a CSV with a header:
     kind         exposure, conversion, or signal
     visitor      whatever name the platform has for him; what is stored cannot be told from it
     arm          candidate or control, of an exposure
-    experiment   the one that is running, if not said
+    experiment   the one that is running, if not said; where several are, it must be said
     time         seconds since 1970 or ISO 8601; now, if not said
     signal       the signal's name; `value` its value, or what a conversion is worth
 
@@ -123,12 +123,13 @@ def read_events(store: Store, key: bytes, told: Iterable[Any], first: int = 1) -
     """
     found: list[Event] = []
     running, now = store.running(), store.clock.now()
+    only = running[0] if len(running) == 1 else None
     for number, one in enumerate(told, first):
         try:
             if not isinstance(one, Mapping):
                 raise UsageError("an event is an object")
             read = checked(Told, one)
-            experiment = running if read.experiment is None else store.experiment(read.experiment)
+            experiment = only if read.experiment is None else store.experiment(read.experiment)
             found += _events(read, experiment, key, now)
         except NovumError as error:
             raise UsageError(f"event {number}: {error}") from None
@@ -137,7 +138,7 @@ def read_events(store: Store, key: bytes, told: Iterable[Any], first: int = 1) -
 
 def _events(told: Told, experiment: Experiment | None, key: bytes, now: float) -> list[Event]:
     if experiment is None:
-        raise UsageError("no experiment is running; name one")
+        raise UsageError("no experiment is running, or several are; name one")
     time = now
     if told.time is not None:
         moment = told.time if told.time.tzinfo else told.time.replace(tzinfo=UTC)

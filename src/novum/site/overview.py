@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from novum.site.config import Site, read_site
+from novum.site.experiments import JOINS
 from novum.site.measuring import everybody
 from novum.site.records import Copy, Experiment, State
 from novum.site.store import Store, store_of
@@ -28,13 +29,16 @@ def facts(lab: Path) -> dict[str, Any]:
     site = read_site(lab)
     with closing(store_of(lab)) as store:
         experiments = [_experiment(store, site, one) for one in store.experiments()]
-        running = store.running()
+        race = store.race()
         return {
             "served": is_served(store),
             "now": store.clock.now(),
             "incumbent": _copy(store, store.incumbent()),
             "first": _copy(store, store.first()),
-            "shown": _shares(site, running),
+            "shown": _shares(site, store.running()),
+            "race": None
+            if race is None
+            else {"number": race.id, "visitors": store.raced(race), "budget": race.budget},
             "experiments": experiments,
             "left_out": store.left_out(),
             "retention_days": site.privacy.retention_days,
@@ -67,6 +71,9 @@ def told(known: dict[str, Any]) -> str:
         f"the page{same}: {harmless(page['headline'])}",
     ]
     lines += [f"  {share:6.1%}  {who}" for who, share in known["shown"].items()]
+    if race := known["race"]:
+        most = "" if race["budget"] is None else f" of at most {race['budget']:,}"
+        lines.append(f"race {race['number']} is open: {race['visitors']:,} visitors{most}")
     if known["experiments"]:
         lines += ["", "nr  state        candidate          control            what is tried"]
         lines += [_row(one) for one in known["experiments"]]
@@ -85,17 +92,18 @@ def told(known: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _shares(site: Site, running: Experiment | None) -> dict[str, float]:
+def _shares(site: Site, running: Sequence[Experiment]) -> dict[str, float]:
     """Of all visitors who come now: what part is shown what."""
     held, shares = site.traffic.holdout, {}
-    if running is not None and running.claim:
-        shares = {f"candidate of experiment {running.id}, beside the holdout group": held}
-    elif running is not None:
-        part = (1 - held) * site.traffic.share
-        weight = 1.0 if running.control is None else running.weight
-        shares[f"candidate of experiment {running.id}"] = part * weight
-        if running.control is not None:
-            shares[f"control of experiment {running.id}"] = part * (1 - weight)
+    for one in running:
+        if one.claim:
+            shares[f"candidate of experiment {one.id}, beside the holdout group"] = held
+            continue
+        part = (1 - held) * site.traffic.share * one.joins
+        weight = 1.0 if one.control is None else one.weight
+        shares[f"candidate of experiment {one.id}"] = part * weight
+        if one.control is not None:
+            shares[f"control of experiment {one.id}"] = part * (1 - weight)
     rest = 1 - held - sum(shares.values())
     return {**shares, "holdout group: the copy that the site began with": held, "the page": rest}
 
@@ -147,7 +155,8 @@ def _rate(visitors: int, conversions: int) -> str:
 
 def _audit(entries: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
-    for entry in entries[-LATEST:]:
+    told = [entry for entry in entries if entry["what"] != JOINS]  # a race has many of these
+    for entry in told[-LATEST:]:
         when = datetime.fromtimestamp(entry["time"], UTC).strftime("%Y-%m-%d %H:%M")
         which = f" experiment {entry['experiment']}" if entry["experiment"] is not None else ""
         why = entry["detail"].get("reason") or ""

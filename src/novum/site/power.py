@@ -128,21 +128,21 @@ def _stream(
     while kept is None:
         more = max(first, round(visitors * (LATER - 1)))
         visitors += more
-        shown = _binomial(chance, more, 0.5)
+        shown = binomial(chance, more, 0.5)
         arms += Arms(
             shown,
-            _binomial(chance, shown, rates[0]),
+            binomial(chance, shown, rates[0]),
             more - shown,
-            _binomial(chance, more - shown, rates[1]),
+            binomial(chance, more - shown, rates[1]),
         )
         kept = decision.of(arms)
     return visitors, kept
 
 
-def _binomial(chance: random.Random, count: int, rate: float) -> int:
+def binomial(chance: random.Random, count: int, rate: float) -> int:
     """How many of so many convert: the gaps between conversions are geometric."""
     if rate > 0.5:
-        return count - _binomial(chance, count, 1 - rate)
+        return count - binomial(chance, count, 1 - rate)
     if rate <= 0:
         return 0
     variance = count * rate * (1 - rate)

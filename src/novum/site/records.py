@@ -68,11 +68,24 @@ class Experiment:
     reason: str  # why it is in this state
     opened: float
     changed: float  # when it came into this state
+    race: int | None = None  # the open race that it is part of
+    joins: float = 1.0  # the probability that it is what a visitor joins who takes part
 
     @property
     def beside(self) -> Arm:
         """The arm that the candidate is compared with."""
         return Arm.HOLDOUT if self.claim else Arm.CONTROL
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Several experiments that are shown at once; more visitors join those that seem better."""
+
+    id: int
+    budget: int | None  # so many visitors at most, of all arms together
+    base: float  # what was believed of the control's rate when it was opened
+    after: int  # it has the visitors whose exposures have greater numbers
+    opened: float
 
 
 @dataclass(frozen=True, slots=True)

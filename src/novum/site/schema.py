@@ -51,4 +51,15 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END
 """
-STEPS = (START,)
+RACES = """
+CREATE TABLE race (
+    id INTEGER PRIMARY KEY, budget INTEGER, base REAL NOT NULL, after INTEGER NOT NULL,
+    opened REAL NOT NULL, ended REAL, reason TEXT);
+
+ALTER TABLE experiment ADD COLUMN race INTEGER REFERENCES race;
+
+ALTER TABLE experiment ADD COLUMN joins REAL NOT NULL DEFAULT 1;
+
+ALTER TABLE experiment ADD COLUMN entry TEXT
+"""
+STEPS = (START, RACES)

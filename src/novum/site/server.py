@@ -163,8 +163,8 @@ class Pages:
     async def health(self, _: Request) -> Response:
         """Whether the site is up, and what it shows."""
         plan = self._host.chooser.plan()
-        experiment = None if plan.experiment is None else plan.experiment.id
-        facts = {"ok": True, "incumbent": plan.incumbent, "experiment": experiment}
+        running = [experiment.id for experiment in plan.running]
+        facts = {"ok": True, "incumbent": plan.incumbent, "experiments": running}
         return JSONResponse(facts, headers=PRIVATE)
 
     def _left_out(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> str | None:

@@ -1,23 +1,22 @@
 """Where site, evaluator and person meet: experiments, what visitors saw and did, the audit log.
 
-One SQLite file, which several processes use at once, and any of them may be killed with. Events
-and what is counted of them are in `novum.site.visits`.
+One SQLite file, which several processes use at once, and any of them may be killed with.
+Experiments are in `novum.site.experiments`, events and what is counted of them in
+`novum.site.visits`.
 """
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from sqlite3 import Connection, Row
-from types import MappingProxyType
 
 from novum.database import Database, Remedy
 from novum.errors import SiteError
 from novum.ledger.home import CACHE, make_home
 from novum.site.clock import REAL, Clock
-from novum.site.records import Copy, Entry, Experiment, State, Variant
+from novum.site.experiments import Experiments
+from novum.site.records import Copy, Variant
 from novum.site.schema import MARK, STEPS
-from novum.site.visits import Visits
 
 FILE = "site.db"  # in the lab's cache
 REMEDY = Remedy(
@@ -26,7 +25,6 @@ REMEDY = Remedy(
     unusable="make it and its directory writable",
     damaged="move it away, and put back a copy of it",
 )
-NOTHING: Mapping[str, str | float | None] = MappingProxyType({})
 
 
 def store_of(lab: Path) -> "Store":
@@ -40,7 +38,7 @@ def store_of(lab: Path) -> "Store":
     return Store(directory / FILE)
 
 
-class Store(Visits):
+class Store(Experiments):
     """The file of a site. It is made if there is none; its directory must be there.
 
     Raises:
@@ -149,8 +147,7 @@ class Store(Visits):
             self._promote(db, digest, who)
 
     def _promote(self, db: Connection, digest: str, who: str) -> None:
-        if db.execute("SELECT 1 FROM variant WHERE digest=?", (digest,)).fetchone() is None:
-            raise SiteError(f"the site {self.path} knows no copy {digest}")
+        self._require_known(db, digest)
         now = self._clock.now()
         db.execute("INSERT INTO promotion (variant, time) VALUES (?,?)", (digest, now))
         self._note(db, who, "promoted", variant=digest)
@@ -164,152 +161,7 @@ class Store(Visits):
             raise SiteError("the site has no copy yet; start it: novum serve LAB")
         return str(row["variant"])
 
-    # ----- experiments
-
-    def open_experiment(
-        self,
-        candidate: str,
-        control: str | None,
-        *,
-        claim: bool = False,
-        approval: bool = False,
-        who: str = "campaign",
-    ) -> Experiment:
-        """Show a candidate beside a control; the experiment of the same pair goes on.
-
-        `control` None: the candidate alone. `claim`: the control is the holdout group. Where
-        `approval` is required, a new one waits for it. One that was rolled back or stopped stays
-        so. Another one that was running is done then: one is shown at a time.
-        """
-        for digest in (candidate, control):
-            if digest is not None:
-                self.variant(digest)
-        with self._file.writing() as db:
-            row = db.execute(
-                "SELECT id, state FROM experiment WHERE candidate=? AND control IS ? AND claim=?",
-                (candidate, control, claim),
-            ).fetchone()
-            if row is None:
-                number = self._new_experiment(db, candidate, control, claim, who)
-                state = State.WAITING if approval else State.RUNNING
-                self._to(db, number, state, "opened", who)
-            else:
-                number = row["id"]
-                if row["state"] == State.DONE:
-                    self._to(db, number, State.RUNNING, "goes on", who)
-        return self.experiment(number)
-
-    def experiment(self, number: int) -> Experiment:
-        """The experiment of that id.
-
-        Raises:
-            SiteError: if there is none.
-        """
-        with self._file.reading() as db:
-            row = db.execute("SELECT * FROM experiment WHERE id=?", (number,)).fetchone()
-        if row is None:
-            raise SiteError(f"the site {self.path} has no experiment {number}")
-        return _experiment(row)
-
-    def experiments(self) -> list[Experiment]:
-        """All of them, by their ids."""
-        with self._file.reading() as db:
-            return [_experiment(row) for row in db.execute("SELECT * FROM experiment ORDER BY id")]
-
-    def running(self) -> Experiment | None:
-        """The one that is shown now."""
-        with self._file.reading() as db:
-            query = "SELECT * FROM experiment WHERE state=?"
-            row = db.execute(query, (State.RUNNING,)).fetchone()
-        return None if row is None else _experiment(row)
-
-    def set_state(self, number: int, state: State, reason: str, who: str) -> Experiment:
-        """Change where an experiment stands: from the next page view on."""
-        self.experiment(number)
-        with self._file.writing() as db:
-            self._to(db, number, state, reason, who)
-        return self.experiment(number)
-
-    def set_weight(self, number: int, weight: float, who: str) -> Experiment:
-        """Change the candidate's share of the visitors, 0 to 1; those assigned stay."""
-        if not 0 <= weight <= 1:
-            raise SiteError(f"a weight is from 0 to 1, not {weight}")
-        self.experiment(number)
-        with self._file.writing() as db:
-            db.execute("UPDATE experiment SET weight=? WHERE id=?", (weight, number))
-            self._note(db, who, "weight", number, detail={"candidate": weight})
-        return self.experiment(number)
-
-    def _new_experiment(
-        self, db: Connection, candidate: str, control: str | None, claim: bool, who: str
-    ) -> int:
-        now = self._clock.now()
-        values = (candidate, control, claim, State.DONE, now, now)
-        number = db.execute(
-            "INSERT INTO experiment (candidate, control, claim, weight, state, reason, opened,"
-            " changed) VALUES (?,?,?,0.5,?,'',?,?)",
-            values,
-        ).lastrowid
-        assert number is not None
-        detail = {"control": control, "claim": float(claim), "weight": 0.5}
-        self._note(db, who, "opened", number, candidate, detail)
-        return number
-
-    def _to(self, db: Connection, number: int, state: State, reason: str, who: str) -> None:
-        if state is State.RUNNING:
-            query = "SELECT id FROM experiment WHERE state=? AND id<>?"
-            for other in db.execute(query, (State.RUNNING, number)).fetchall():
-                self._to(db, other["id"], State.DONE, f"experiment {number} is shown", who)
-        values = (state, reason, self._clock.now(), number)
-        db.execute("UPDATE experiment SET state=?, reason=?, changed=? WHERE id=?", values)
-        self._note(db, who, state, number, detail={"reason": reason})
-
-    # ----- the audit log
-
-    def note(self, who: str, what: str, detail: Mapping[str, str | float | None]) -> None:
-        """Write a line of the audit log about what is not the store's own."""
-        with self._file.writing() as db:
-            self._note(db, who, what, detail=detail)
-
-    def audit(self) -> list[Entry]:
-        """All that was changed, by whom, oldest first."""
-        with self._file.reading() as db:
-            rows = db.execute("SELECT * FROM audit ORDER BY id").fetchall()
-        return [
-            Entry(
-                row["time"],
-                row["who"],
-                row["what"],
-                row["experiment"],
-                row["variant"],
-                json.loads(row["detail"]),
-            )
-            for row in rows
-        ]
-
-    def _note(
-        self,
-        db: Connection,
-        who: str,
-        what: str,
-        experiment: int | None = None,
-        variant: str | None = None,
-        detail: Mapping[str, str | float | None] = NOTHING,
-    ) -> None:
-        values = (self._clock.now(), who, what, experiment, variant, json.dumps(dict(detail)))
-        db.execute(
-            "INSERT INTO audit (time, who, what, experiment, variant, detail) VALUES (?,?,?,?,?,?)",
-            values,
-        )
-
     def _read_clock(self) -> Clock:
         with self._file.reading() as db:
             row = db.execute("SELECT start, origin, speed FROM clock").fetchone()
         return REAL if row is None else Clock(*row)
-
-
-def _experiment(row: Row) -> Experiment:
-    number, candidate, control, claim, weight, state, reason, opened, changed = row
-    return Experiment(
-        number, candidate, control, bool(claim), weight, State(state), reason, opened, changed
-    )

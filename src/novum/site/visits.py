@@ -10,6 +10,7 @@ from sqlite3 import Connection
 
 from novum.database import Database
 from novum.site.records import (
+    NOWHERE,
     Arm,
     Batch,
     Conversion,
@@ -95,9 +96,8 @@ class Visits:
     def end(self, batch: Batch) -> None:
         """Let nobody join a batch any more who was not seen until now."""
         with self._file.writing() as db:
-            now = db.execute("SELECT ifnull(max(number), 0) FROM exposure").fetchone()[0]
             query = "UPDATE batch SET until=? WHERE experiment=? AND name=? AND until IS NULL"
-            db.execute(query, (now, batch.experiment, batch.name))
+            db.execute(query, (newest(db), batch.experiment, batch.name))
 
     def counts(self, batch: Batch, window: float) -> Counts:
         """Visitors and conversions of a batch; a conversion counts within `window` seconds."""
@@ -147,6 +147,16 @@ class Visits:
             found = db.execute(query, (visitor,)).fetchone()[0]
         return None if found is None else float(found)
 
+    def last_joined(self, visitor: str) -> tuple[int, Arm] | None:
+        """The experiment in which a visitor was last exposed for the first time, and his arm."""
+        with self._file.reading() as db:
+            row = db.execute(
+                "SELECT experiment, arm FROM exposure WHERE visitor=? AND experiment<>?"
+                " ORDER BY number DESC LIMIT 1",
+                (visitor, NOWHERE),
+            ).fetchone()
+        return None if row is None else (row["experiment"], Arm(row["arm"]))
+
     def left_out(self) -> dict[str, int]:
         """How many visits did not count, by the reason."""
         with self._file.reading() as db:
@@ -165,6 +175,11 @@ def _limits(batch: Batch) -> dict[str, int | None]:
     return {"experiment": batch.experiment, "after": batch.after, "until": batch.until}
 
 
+def newest(db: Connection) -> int:
+    """The number of the last exposure."""
+    return int(db.execute("SELECT ifnull(max(number), 0) FROM exposure").fetchone()[0])
+
+
 def _end_of_last(db: Connection, experiment: int) -> int:
     """The number of the last exposure of the newest batch, which ends here if it is not full."""
     last = db.execute(
@@ -174,9 +189,9 @@ def _end_of_last(db: Connection, experiment: int) -> int:
         return 0
     if last["until"] is not None:
         return int(last["until"])
-    now = db.execute("SELECT ifnull(max(number), 0) FROM exposure").fetchone()[0]
+    now = newest(db)
     db.execute("UPDATE batch SET until=? WHERE rowid=?", (now, last["id"]))
-    return int(now)
+    return now
 
 
 def _full_at(db: Connection, experiment: int, after: int, wanted: int) -> int | None:
