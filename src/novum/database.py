@@ -1,6 +1,7 @@
 """An SQLite file that several processes use at once, and any of them may be killed with."""
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -123,9 +124,9 @@ class Database:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file lies there; None if there is none."""
+    """Which file lies there; None if there is none (one in memory has none)."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  ":memory:" is no Path
     except OSError:
         return None
     return found.st_dev, found.st_ino
