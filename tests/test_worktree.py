@@ -425,3 +425,19 @@ def test_permissions_behind_a_link_are_left_alone(world, tmp_path):
     (directory / "lib").symlink_to(tmp_path / "outside")
     tree.restore()
     assert stat.S_IMODE((tmp_path / "outside" / "deep").stat().st_mode) == 0o700
+
+
+def test_a_directory_that_is_removed_while_it_is_filled_is_a_fault_of_the_disk(world, monkeypatch):
+    repo, commit, place = world
+    tree, read, removed = Worktree(repo, place), Repo.blob, []
+
+    def blob(self, digest):
+        if not removed:
+            removed.append(shutil.rmtree(place))
+        return read(self, digest)
+
+    monkeypatch.setattr(Repo, "blob", blob)
+    with pytest.raises(FileNotFoundError):
+        tree.fill(commit)
+    tree.fill(commit)
+    assert held(place) == wanted(repo, commit)

@@ -154,7 +154,7 @@ class Worktree:
 
     def _make_directory(self, path: str) -> None:
         directory = self.directory / path
-        if not directory.is_dir():
+        if path and not directory.is_dir():
             self._make_directory(path.rpartition("/")[0])
             directory.mkdir()
             directory.chmod(DIRECTORY)
