@@ -429,14 +429,14 @@ def test_permissions_behind_a_link_are_left_alone(world, tmp_path):
 
 def test_a_directory_that_is_removed_while_it_is_filled_is_a_fault_of_the_disk(world, monkeypatch):
     repo, commit, place = world
-    tree, read, removed = Worktree(repo, place), Repo.blob, []
+    tree, read, removed = Worktree(repo, place), Repo.entries, []
 
-    def blob(self, digest):
+    def entries(self, commit):
         if not removed:
             removed.append(shutil.rmtree(place))
-        return read(self, digest)
+        return read(self, commit)
 
-    monkeypatch.setattr(Repo, "blob", blob)
+    monkeypatch.setattr(Repo, "entries", entries)
     with pytest.raises(FileNotFoundError):
         tree.fill(commit)
     tree.fill(commit)
