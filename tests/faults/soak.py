@@ -105,7 +105,7 @@ class Soak:
         said.unlink(missing_ok=True)
 
     def _undisturbed(self, lab: Path, plan: Plan, said: Path) -> None:
-        status = self._ended(start(lab, plan, Weather(), said))
+        status = self._ended(start(lab, plan, Weather(), said), LONGEST + plan.ideas)
         checks.require(status == EXIT_SOUND, f"undisturbed it ended with {status}")
         checks.check(lab, plan, checks.Memory(), ended=True)
         self.figures.undisturbed += plan.ideas
@@ -209,7 +209,7 @@ class Soak:
             return None
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise checks.Broken(f"it hung for {LONGEST:g} s")
+        raise checks.Broken(f"it hung for {seconds:g} s")
 
 
 def report(figures: Figures, seconds: float) -> None:
