@@ -117,8 +117,9 @@ def _filter_works(program: str) -> bool:
     with tempfile.TemporaryFile() as file:
         file.write(text)
         file.seek(0)
+        probe = [program, "--die-with-parent", "--ro-bind", "/", "/", "--seccomp"]
         trial = subprocess.run(
-            [program, "--ro-bind", "/", "/", "--seccomp", str(file.fileno()), "--", "true"],
+            [*probe, str(file.fileno()), "--", "true"],
             pass_fds=[file.fileno()],
             capture_output=True,
             timeout=10,
