@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PICTURE = "rates.png"
 USUAL = 0.05  # a rate to bet on, where the baseline has none
 REFUSED = "the evaluation failed: exit status 1: evaluate.py: "  # before its own word
+LETTER, LINE = 0.006, 0.03  # of the picture's width and height: a letter, a line of names
 WIDEST = 10.0  # a lift beyond which an interval says nothing
 
 
@@ -180,11 +181,16 @@ def _picture(rows: Sequence[_Row]) -> bytes:
         below = f"{_size(shown)}; each number is an experiment"
         title = "Green: the candidate. Grey: the other copy, at the same time"
         canvas.heading(figure, axes, renderer, title, below)
-        begin = 0
+        begin, ends = 0, [0.0, 0.0]
         for row, course in zip(shown, courses, strict=True):
             _lines(axes, begin, course)
             axes.axvline(begin, color=FAINT, linewidth=0.6)
-            axes.text(begin, up[1], f" {row.name}", color=INK, fontsize=9, va="top")
+            level = (
+                0 if begin >= ends[0] else 1
+            )  # a name that would cover the last one stands lower
+            ends[level] = begin + LETTER * (len(row.name) + 1) * total
+            height = up[1] * (1 - LINE * level)
+            axes.text(begin, height, f" {row.name}", color=INK, fontsize=9, va="top")
             begin += _visitors(row.arms)
 
     return canvas.painted(paint)
