@@ -128,10 +128,11 @@ def test_a_process_of_a_killed_machine_is_ended_by_the_next():
     assert not any(path.exists() for path in made)
 
 
-def test_a_sandbox_whose_machine_was_killed_too_early_is_ended_by_the_next():
+@pytest.mark.parametrize("before", [[leftovers.MARK], []], ids=["sandbox", "launcher"])
+def test_a_command_whose_machine_was_killed_too_early_is_ended_by_the_next(before):
     dead = f"{leftovers.own_name()[:-1]}9-"
-    alive = subprocess.Popen(["sh", "-c", "sleep 60", leftovers.MARK, leftovers.own_name()])
-    orphan = subprocess.Popen(["sh", "-c", "sleep 60; true", leftovers.MARK, dead])
+    alive = subprocess.Popen(["sh", "-c", "sleep 60", *before, leftovers.own_name()])
+    orphan = subprocess.Popen(["sh", "-c", "sleep 60; true", *before, dead])
     try:
         sandbox.sweep()
         assert orphan.wait(10) == -signal.SIGKILL

@@ -41,10 +41,13 @@ def _abandoned(directory: Path) -> Iterator[Path]:
 
 
 def _orphans() -> Iterator[int]:
-    """Sandboxes whose machine was killed just before their lives were tied to its own."""
+    """Commands whose machine was killed just before their lives were tied to its own.
+
+    Until then the machine's name is among their words.
+    """
     for path in Path("/proc").glob("[0-9]*"):
         words = read_bytes(f"{path}/cmdline").decode(errors="replace").split("\0")
-        if MARK in words and _is_dead(f"{words[words.index(MARK) + 1]}0"):
+        if any(word.endswith("-") and _is_dead(f"{word}0") for word in words):
             yield int(path.name)
 
 

@@ -215,7 +215,7 @@ class Process:
             groups=self._group.joining,
         )
         process = subprocess.Popen(
-            ["/bin/sh", "-c", launch, "sh", *argv],
+            ["/bin/sh", "-c", launch, own_name(), *argv],
             cwd=cwd,
             env=variables,
             pass_fds=[*keep, *self.command.descriptors],
