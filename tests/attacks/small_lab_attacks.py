@@ -201,7 +201,7 @@ FROZEN = {
         def swap():
             while True:
                 os.symlink('/etc/passwd', 'new'); os.replace('new', 'notes.txt')
-                with open('new', 'w') as file: file.write('frozen\\n')
+                with open('new', 'w') as file: file.write('thawed\\n')
                 os.replace('new', 'notes.txt'); os.symlink('.', 'new')
                 os.replace('new', 'notes.txt')
         threading.Thread(target=swap, daemon=True).start()
