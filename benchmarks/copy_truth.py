@@ -56,10 +56,8 @@ def compared(material: Material) -> Iterator[Compared]:
     for claim in (one for one in material.facts.claims if one.against == 0):
         counted = [
             arms_of(trial.measurement)
-            for trial in material.trials
+            for trial in material.beside_start(claim)
             if trial.measurement
-            and trial.cell
-            and (trial.cell.confirmation, trial.cell.arm) == (claim.confirmation, 1)
         ]
         if counted:
             yield Compared(f"{claim.of} claimed", texts[claim.of], texts[0], reduce(add, counted))

@@ -176,8 +176,7 @@ class Machine:
                 self._finish()
                 raise CampaignError(self._baseline_failure(trial))
         values = self._standing.values(baseline.id)
-        counted = self._lab.metric.noise == "rate"
-        arms = arms_over(self._ledger.trials(baseline.id)) if counted else None
+        arms = arms_over(self._lab, self._ledger.trials(baseline.id))
         belief = self._parts.judge.opening(values, arms)
         runs = "1 run" if len(values) == 1 else f"{len(values)} runs"
         words = f"baseline: {belief.mean:.6g} ± {belief.sd:.2g}, {runs}"

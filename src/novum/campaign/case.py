@@ -45,7 +45,7 @@ def case_of(experiment: Experiment, standing: Standing, ledger: Ledger, judge: J
         split=_split(trials, ledger.trials(incumbent.id), ledger),
         metrics=guarded(lab, experiment.diff, [t.measurement for t in trials if t.measurement]),
         unselected=_unselected(incumbent, ledger.trials(incumbent.id)),
-        arms=arms_over(trials) if lab.metric.noise == "rate" else None,
+        arms=arms_over(lab, trials),
     )
 
 
@@ -90,8 +90,13 @@ def _unselected(incumbent: Experiment, trials: Sequence[Trial]) -> tuple[float, 
     )
 
 
-def arms_over(trials: Sequence[Trial]) -> Arms | None:
-    """The counts over all runs of a candidate; each was checked when its trial ended."""
+def arms_over(lab: Lab, trials: Sequence[Trial]) -> Arms | None:
+    """The counts over all runs of a candidate, where the metric is a rate.
+
+    Each was checked when its trial ended.
+    """
+    if lab.metric.noise != "rate":
+        return None
     counted = [
         arms_of(trial.measurement)
         for trial in trials

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from novum.confirmed import Claimed
 from novum.errors import NovumError
 from novum.export import by_experiment
 from novum.ledger import Campaign, Experiment, Ledger, Trial
@@ -44,6 +45,15 @@ class Material:
     tried: tuple[Tried, ...]
     trials: tuple[Trial, ...]
     lab: Path  # the lab's directory
+
+    def beside_start(self, claim: Claimed) -> tuple[Trial, ...]:
+        """The trials of the start that a claim against it rests on; of a rate, each shows both."""
+        start = (claim.confirmation, 1)  # the incumbent is 0
+        return tuple(
+            trial
+            for trial in self.trials
+            if trial.cell is not None and (trial.cell.confirmation, trial.cell.arm) == start
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,7 @@ def _claimed(material: Material) -> list[_Row]:
     """The comparisons with the start: each is the first arm of its confirmation."""
     rows = []
     for claim in (one for one in material.facts.claims if one.against == 0):
-        own = [
-            trial
-            for trial in material.trials
-            if trial.cell is not None
-            and (trial.cell.confirmation, trial.cell.arm) == (claim.confirmation, 1)
-        ]
+        own = material.beside_start(claim)
         held = any(t.measurement and t.measurement.metrics.get(BESIDE_HOLDOUT) for t in own)
         beside = "the holdout group" if held else "the start"
         rows.append(_Row(f"{claim.of} claimed", beside, _batches(own)))
