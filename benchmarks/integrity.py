@@ -142,9 +142,9 @@ def main() -> None:
         print(f"| {label} | {statistics.median(seconds):.2f} | {spread} | {speed:.2f} |")
     more = statistics.median(a.seconds - b.seconds for a, b in zip(machine, bare, strict=True))
     usual = statistics.median(run.seconds for run in bare)
-    slower = statistics.median(b.speed / a.speed for a, b in zip(machine, bare, strict=True)) - 1
+    steps = statistics.median(a.speed / b.speed for a, b in zip(machine, bare, strict=True)) - 1
     print(f"\nintegrity costs {more:+.2f} s of wall time a trial, {more / usual:+.1%}")
-    print(f"(median of {options.pairs} pairs), and training is {slower:+.1%} slower")
+    print(f"(median of {options.pairs} pairs), and {steps:+.1%} training steps a second")
 
 
 if __name__ == "__main__":
