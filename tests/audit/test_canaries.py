@@ -157,6 +157,14 @@ def test_a_lab_whose_own_program_fails_says_so(lab):
     assert "--seconds" in found["prints a false score"]["text"]
 
 
+def test_no_cheat_is_shown_to_people_or_to_an_assay(lab):
+    later = "import sys\nprint('nobody has come', file=sys.stderr)\nsys.exit(75)\n"
+    lab.commit("visitors answer", **{"evaluate.py": later})
+    found = canaries(lab)
+    assert [fate(found, words) for words in SCORES] == ["not applicable"] * 4
+    assert "outside" in found["prints a false score"]["text"]
+
+
 def test_without_a_sandbox_what_gets_through_is_told_as_not_promised(lab):
     lab.toml(LAB + '[sandbox]\nmode = "none"\n')
     found = canaries(lab)

@@ -26,7 +26,7 @@ from novum.dataset import Dataset
 from novum.errors import LabError
 from novum.lab import Lab, read_lab
 from novum.ledger import Ledger
-from novum.records import TrialResult, TrialState
+from novum.records import NOT_YET, TrialResult, TrialState
 from novum.repo import Repo
 from novum.runners import Phase, Pulse
 from novum.sandbox import Confinement, confinement_for
@@ -176,10 +176,7 @@ class Canaries:
             return
         base = self._plant(slot, "", honest=True)
         if base.measurement is None:
-            words = (
-                f"the lab's own program was not measured at {self._seconds:g} s "
-                f"({base.state}: {base.detail}); another budget: --seconds N"
-            )
+            words = self._unmeasured(base)
             yield from (_untried(cheat, words) for cheat in SCORES.values())
             return
         honest = base.measurement.metric
@@ -187,6 +184,14 @@ class Canaries:
         for name, cheat in SCORES.items():
             result = self._plant(slot, name, honest=True, false=false)
             yield _scored(cheat, result, honest, false, ran=self._mark.encode() in result.log)
+
+    def _unmeasured(self, base: TrialResult) -> str:
+        if base.detail.startswith(NOT_YET):
+            return "the score comes from outside (people, an assay), to whom no cheat is shown"
+        return (
+            f"the lab's own program was not measured at {self._seconds:g} s "
+            f"({base.state}: {base.detail}); another budget: --seconds N"
+        )
 
     def _self_reported(self, slot: Slot) -> Iterator[Canary]:
         cheat, *others = SCORES.values()
