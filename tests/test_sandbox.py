@@ -298,6 +298,18 @@ def test_disk_that_was_full_before_is_not_counted(tmp_path):
     assert 100_000 <= disk.total < 200_000
 
 
+def test_files_count_that_were_written_after_the_clock_was_set_back(tmp_path, monkeypatch):
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    disk = DiskUsage([tmp_path])
+    monkeypatch.undo()
+    (tmp_path / "new").write_bytes(b"x" * 100_000)
+    for _ in range(2):  # a walk that began before is of the old clock
+        while not disk.step():
+            pass
+    assert disk.total >= 100_000
+
+
 def test_empty_files_use_disk_too(tmp_path):
     usage = DiskUsage([tmp_path])
     for number in range(200):

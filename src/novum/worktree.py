@@ -26,6 +26,7 @@ class Worktree:
     def __init__(self, repo: Repo, directory: Path) -> None:
         self.directory = directory
         self._repo = repo
+        self.was_gone = False  # whether the last restore() had to make the directory again
         self._made: tuple[int, int] | None = None  # the device and inode of the directory
         self._commit: str | None = None  # None: what the directory holds is not known
         self._edited: dict[str, bytes] = {}
@@ -72,17 +73,21 @@ class Worktree:
         """Undo what a trial did to the files; returns the commit's files that it had changed.
 
         Files that the trial added are removed, and are not reported: a program may leave files.
+        If the directory itself is gone, all are damaged, and `was_gone` is set.
         """
         commit = self._commit
         assert commit is not None, "fill() comes first"
         try:
             if not self.is_there():
                 raise NotADirectoryError(str(self.directory))
-            return self._repair()
+            damaged, repaired = self._repair(), True
         except (OSError, RecursionError):  # too deep, locked in odd ways, or gone altogether
             damaged = [path for path in self._wanted if not self._is_intact(path)]
+            repaired = False
+        self.was_gone = not self.is_there()  # asked last: it may go while its files are looked at
+        if self.was_gone or not repaired:
             self._start_over(commit, self._edited)
-            return damaged
+        return damaged
 
     def _repair(self) -> list[str]:
         needed = self._directories()

@@ -177,6 +177,20 @@ def test_without_a_sandbox_what_gets_through_is_told_as_not_promised(lab):
     assert not [path for path in ("/tmp", "/dev/shm") if Path(path, mark.name).exists()]
 
 
+def test_novum_stop_from_another_terminal_ends_it(lab):
+    lab.commit("slow", **{"train.py": "import time\n" + TRAIN + "time.sleep(30)\n"})
+    novum = [sys.executable, "-m", "novum"]
+    check = [*novum, "check", str(lab.path), "--canaries", "--seconds", "60"]
+    process = subprocess.Popen(check, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    beginning = [process.stdout.readline() for _ in range(14)]  # until its first trial runs
+    assert "kernel" in beginning[-1], beginning
+    stop = subprocess.run([*novum, "stop", "--now", str(lab.path)], capture_output=True)
+    assert stop.returncode == 0
+    rest, _ = process.communicate(timeout=25)
+    assert process.returncode == 1
+    assert "novum: stopped, so the rest is not known" in rest
+
+
 def test_it_is_one_check_at_a_time(lab):
     command = [sys.executable, "-m", "novum", "check", str(lab.path), "--canaries"]
     for words in (["--deep"], ["--runs", "3"]):

@@ -93,6 +93,33 @@ def test_a_worktree_that_somebody_removed_is_made_again(bed, tmp_path):
     assert (tree.directory / "evaluate.py").is_file()
 
 
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_worktree_that_goes_while_it_is_verified_is_told_from_one_that_a_trial_changed(
+    bed, tmp_path, monkeypatch, after
+):
+    repo = bed.repo
+    tree = Worktree(repo, tmp_path / "tree")
+    tree.fill(repo.head())
+    read, calls = repo.blob, []
+
+    def blob(name):
+        calls.append(name)
+        if len(calls) == after:
+            tree.directory.rename(tmp_path / "away")
+        return read(name)
+
+    monkeypatch.setattr(repo, "blob", blob)
+    tree.restore()
+    assert len(calls) >= after
+    assert tree.was_gone
+    assert (tree.directory / "evaluate.py").is_file()
+    assert tree.restore() == []
+    assert not tree.was_gone
+    (tree.directory / "evaluate.py").write_text("a trial was here")
+    assert tree.restore() == ["evaluate.py"]
+    assert not tree.was_gone
+
+
 # What a killed machine leaves
 
 

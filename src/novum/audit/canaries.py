@@ -20,7 +20,7 @@ from typing import Any
 
 from novum import opening, plugins
 from novum.audit.probe import Attempt, attempts
-from novum.campaign import Stop, Stopped
+from novum.campaign import Stop, Stopped, StopRequests
 from novum.campaign.slot import OVERTIME_SECONDS, OVERTIME_SHARE, Slot, Task
 from novum.dataset import Dataset
 from novum.errors import LabError
@@ -78,6 +78,7 @@ class Canaries:
 
     def __init__(self, directory: Path, seconds: float | None) -> None:
         self.stop = Stop()
+        self._glance: Callable[[], object] = lambda: None  # is it asked elsewhere to stop?
         self._directory, self._repo = directory, Repo(directory)
         self._lab = read_lab(directory)
         if found := opening.problems(self._lab, self._repo):
@@ -96,6 +97,9 @@ class Canaries:
             CampaignError: if the data cannot be prepared.
             OSError: if the disk does not take its files.
         """
+        requests = StopRequests(ledger, self.stop)
+        requests.dismiss_old()
+        self._glance = requests.glance
         dataset = opening.dataset_of(self._lab, self._repo, self._commit, ledger.home, say)
         place = ledger.home / "slots" / "0"
         place.mkdir(parents=True, exist_ok=True)
@@ -152,7 +156,12 @@ class Canaries:
         blank = "PLAN: dict[str, Any] = {}"
         text = source.replace(blank, f"PLAN: dict[str, Any] = json.loads({json.dumps(plan)!r})", 1)
         task = Task(self._commit, {entry or PROGRAM: text}, 1, self._seconds, overtime=0.0)
-        result = slot.run(task, watch, self.stop.now)
+
+        def see(pulse: Pulse) -> None:
+            self._glance()
+            watch(pulse)
+
+        result = slot.run(task, see, self.stop.now)
         if result.state is TrialState.CANCELLED or self.stop.wanted:
             raise Stopped
         return result

@@ -19,8 +19,7 @@ from novum.audit.measured import Measured
 from novum.audit.plan import Plan, Planned, described
 from novum.audit.probe import attempts
 from novum.audit.soundness import Finding, Level, check
-from novum.campaign import MISHAPS, Stop, Stopped
-from novum.campaign.bench import LOOK_SECONDS
+from novum.campaign import MISHAPS, Stop, Stopped, StopRequests
 from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
 from novum.errors import CampaignError
@@ -64,11 +63,11 @@ class DeepCheck:
         show: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.stop = Stop()
+        self._requests = StopRequests(ledger, self.stop)
         self._show, self._running = show, ""
         self._directory, self._plan, self._ledger, self._say = directory, plan, ledger, say
         self._repo = Repo(directory)
         self._runner = plugins.load("novum.runners", "local")()
-        self._looked = 0.0
         self._dropped: set[float] = set()  # budgets too short for the baseline
 
     def run(self, *, fresh: bool = False) -> Report:
@@ -79,8 +78,7 @@ class DeepCheck:
             CampaignError: if the data or the place fails.
         """
         plan, home = self._plan, self._ledger.home
-        for request in self._ledger.requests.waiting("stop", "stop-now"):
-            self._ledger.requests.answer(request.id, "came when nothing was running")
+        self._requests.dismiss_old()
         dataset = opening.dataset_of(plan.lab, self._repo, plan.commit, home, self._say)
         journal = Journal(home / "deep" / self._key(dataset), fresh=fresh)
         for line in described(plan, journal.runs):
@@ -190,23 +188,13 @@ class DeepCheck:
 
     def _heed(self) -> None:
         """Stop if this process or another was asked to."""
-        self._take_requests()
+        self._requests.take()
         if self.stop.wanted:
             raise Stopped
 
-    def _take_requests(self) -> None:
-        for request in self._ledger.requests.waiting("stop", "stop-now"):
-            if request.kind == "stop-now":
-                self.stop.now.set()
-            self.stop.after_trial.set()
-            self._ledger.requests.answer(request.id, "stopping")
-
     def _watch(self, pulse: Pulse) -> None:
         self._show(f"{self._running}: {pulse.phase}, {pulse.elapsed:.0f} s so far")
-        now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            self._take_requests()
+        self._requests.glance()
 
 
 def _what(planned: Planned) -> str:

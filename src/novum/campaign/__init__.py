@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from threading import RLock
 
 from novum.campaign.ablation import Ablation, worthless
-from novum.campaign.bench import Bench, Job, Stop
+from novum.campaign.bench import Bench, Job
 from novum.campaign.case import arms_over, case_of, commit_message
 from novum.campaign.confirmation import ASKED, END, MILESTONE, Referee
 from novum.campaign.events import Event, Judged, Notice, Observer, Started, Step
 from novum.campaign.proposing import Place, Proposer, Stopped
 from novum.campaign.requests import NOT_UNDERSTOOD, Asked, asked_in, is_for
+from novum.campaign.stopping import Stop, StopRequests
 from novum.dataset import Dataset
 from novum.errors import CampaignError, PatchError
 from novum.judge import Belief, Judge, Next, Ruling
@@ -33,7 +34,7 @@ from novum.search import Search
 from novum.standing import Standing
 from novum.terminal import storable
 
-__all__ = ["Asked", "Machine", "Parts", "Stop", "Stopped"]
+__all__ = ["Asked", "Machine", "Parts", "Stop", "StopRequests", "Stopped"]
 
 MISHAPS = 3  # trials in a row that may fail for reasons of the place
 TIDY_EVERY = 1000
@@ -134,9 +135,7 @@ class Machine:
 
         If that was a confirmation, it is returned.
         """
-        for request in self._ledger.requests.waiting("stop", "stop-now"):
-            if request.created < self._ledger.locked:
-                self._ledger.requests.answer(request.id, "came when nothing was running")
+        self._bench.requests.dismiss_old()
         self._tell(Started(self._standing))
         if self._ledger.mended:
             self._tell(Notice(self._ledger.mended))
@@ -319,7 +318,7 @@ class Machine:
     def _try(self, job: Job) -> Trial:
         """Run one trial to an end that says something about it."""
         for _ in range(MISHAPS):
-            self._bench.heed_requests()
+            self._bench.requests.take()
             if self.stop.wanted:
                 raise Stopped
             trial = self._bench.run(job)

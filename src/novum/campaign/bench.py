@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 from novum.campaign.events import Beat, Observer, Step, TrialEnded, TrialStarted
 from novum.campaign.lookout import Lookout
 from novum.campaign.slot import Slot, Task
+from novum.campaign.stopping import Stop, StopRequests
 from novum.dataset import Dataset
 from novum.ledger import Cell, Experiment, Heartbeat, Ledger, Trial
 from novum.ledger.confirmations import Split
@@ -20,20 +20,6 @@ from novum.runners import Pulse, Runner
 from novum.standing import Standing
 
 BEAT_SECONDS = 2.0
-LOOK_SECONDS = 0.5  # how often a running trial looks for a request to stop
-
-
-@dataclass
-class Stop:
-    """The person's wish to end. `after_trial`, or `now`."""
-
-    after_trial: Event = field(default_factory=Event)
-    now: Event = field(default_factory=Event)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether no further trial may start."""
-        return self.after_trial.is_set() or self.now.is_set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +56,14 @@ class Bench:
         meanwhile: Callable[[], None],
     ) -> None:
         self.stop = Stop()
+        self.requests = StopRequests(ledger, self.stop)
         self.session = ledger.open_session(standing.campaign.id)
         self._ledger, self._standing, self._tell = ledger, standing, tell
         self._meanwhile = meanwhile  # what is to be done now and then while a trial runs
         directory, start = ledger.home / "slots" / "0", standing.campaign.start_commit
         cache = ledger.home / CACHE
         self._slot = Slot(repo, directory, standing.lab, start, dataset, runner, cache)
-        self._beaten = self._looked = 0.0
+        self._beaten = 0.0
 
     def run(self, job: Job) -> Trial:
         """Run one trial, and record how it ended."""
@@ -127,11 +114,9 @@ class Bench:
 
     def _watch(self, trial: int, pulse: Pulse) -> None:
         self._tell(Beat(pulse))
-        now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
-            self._looked = now
-            self.heed_requests()
+        if self.requests.glance():
             self._meanwhile()
+        now = time.monotonic()
         if now - self._beaten >= BEAT_SECONDS:
             self._beaten = now
             self._ledger.beat(
@@ -161,14 +146,6 @@ class Bench:
     def _artifacts(self, experiment: Experiment) -> Path:
         tag = self._standing.campaign.tag
         return self._ledger.home / tag / "artifacts" / str(experiment.number)
-
-    def heed_requests(self) -> None:
-        """Take up what other processes ask of a running campaign."""
-        for request in self._ledger.requests.waiting("stop", "stop-now"):
-            if request.kind == "stop-now":
-                self.stop.now.set()
-            self.stop.after_trial.set()
-            self._ledger.requests.answer(request.id, "stopping")
 
     def close(self) -> None:
         """Leave nothing of the last trial behind."""

@@ -113,7 +113,7 @@ class Proposer:
 
     def requested(self) -> Experiment | None:
         """The next experiment that somebody put in; None if nothing waits."""
-        self._bench.heed_requests()
+        self._bench.requests.take()
         if self._bench.stop.wanted:
             raise Stopped
         for request in self._ledger.requests.waiting("proposal"):

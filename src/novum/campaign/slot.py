@@ -126,9 +126,8 @@ class Slot:
 
     def _verified(self, task: Task, result: TrialResult) -> TrialResult:
         """The result, unless the trial changed files that are not its own."""
-        gone = [path.name for path in self._gone()]
         changed = self.restore()
-        if gone:
+        if gone := [path.name for path in self._gone()]:
             detail = f"{DISTURBED}somebody removed its directories ({', '.join(gone)}) while it ran"
             return TrialResult(TrialState.INFRASTRUCTURE, detail=detail, log=result.log)
         if changed:
@@ -146,9 +145,9 @@ class Slot:
         return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)
 
     def _gone(self) -> list[Path]:
-        """Directories that are not there any more, which a confined trial cannot remove."""
+        """Directories that were not there any more, which a confined trial cannot remove."""
         trees = [self._candidate, self._pristine, *([self._control] if self._control else [])]
-        gone = [tree.directory for tree in trees if not tree.is_there()]
+        gone = [tree.directory for tree in trees if tree.was_gone or not tree.is_there()]
         return gone if self.scratch.is_dir() else [*gone, self.scratch]
 
     def _miscounted(self, measurement: Measurement | None) -> str | None:

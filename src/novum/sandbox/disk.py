@@ -1,7 +1,8 @@
 """How much disk a command has filled in some directories, found out a little at a time.
 
 What counts are files that were written or changed since the start, by the one time of a file that
-no unprivileged process can set; so nothing needs to be measured before the command runs.
+no unprivileged process can set; so nothing needs to be measured before the command runs. If the
+system's clock is set back meanwhile, files of just before the start may count too.
 """
 
 import os
@@ -20,6 +21,7 @@ class DiskUsage:
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self._since = time.time() - _TICK
+        self._started = time.monotonic()
         self._directories = [str(directory) for directory in directories]
         self._walk = self._measure()
         self.total = 0  # in bytes, as of the last complete walk, or more if that is known
@@ -36,6 +38,8 @@ class DiskUsage:
 
     def _measure(self) -> Iterator[int]:
         size = 0
+        start = time.time() - (time.monotonic() - self._started)  # by the clock as it is set now
+        self._since = min(self._since, start - _TICK)
         waiting = list(self._directories)
         while waiting:
             for part in self._list(waiting.pop(), waiting):
