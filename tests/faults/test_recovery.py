@@ -155,7 +155,9 @@ def test_a_process_of_a_killed_machine_is_ended_by_the_next():
     assert not any(path.exists() for path in made)
 
 
-@pytest.mark.parametrize("before", [[leftovers.MARK], []], ids=["sandbox", "launcher"])
+@pytest.mark.parametrize(
+    "before", [leftovers.marked("bwrap")[1:-1], []], ids=["sandbox", "launcher"]
+)
 def test_a_command_whose_machine_was_killed_too_early_is_ended_by_the_next(before):
     dead = f"{leftovers.own_name()[:-1]}9-"
     alive = subprocess.Popen(["sh", "-c", "sleep 60", *before, leftovers.own_name()])

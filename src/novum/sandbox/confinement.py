@@ -6,14 +6,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from novum.sandbox.command import Command
 from novum.sandbox.group import Group
-from novum.sandbox.leftovers import own_name
+from novum.sandbox.leftovers import marked, own_name
 from novum.sandbox.seccomp import filter_program
 
 _ETC = (
@@ -90,16 +90,16 @@ def detect() -> Confinement:
         words = "bubblewrap is not installed: `apt install bubblewrap`, or your system's way"
         return replace(NONE, detail=words)
     try:
-        known = _run([program, "--help"]).stdout
+        known = _run(program, "--help").stdout
         options = frozenset(option for option in _OPTIONAL if option in known)
         if not _filter_works(program):
             options -= {"--seccomp"}
         lacking = tuple(words for option, words in _OPTIONAL.items() if option not in options)
         lacking += () if _can_bound() else (_UNBOUNDED,)
-        version = _run([program, "--version"]).stdout.strip()
+        version = _run(program, "--version").stdout.strip()
         found = Confinement("bubblewrap", f"{version} at {program}", program, options, lacking)
         files = dict.fromkeys(_FILES, "/dev/null")
-        trial = _run([program, *_isolation(found), *_system(found, files), "--", "true"])
+        trial = _run(program, *_isolation(found), *_system(found, files), "--", "true")
     except (OSError, subprocess.SubprocessError) as error:
         return replace(NONE, detail=f"{program} cannot be run: {error}")
     if trial.returncode != 0:
@@ -117,21 +117,19 @@ def _filter_works(program: str) -> bool:
     with tempfile.TemporaryFile() as file:
         file.write(text)
         file.seek(0)
-        probe = [program, "--die-with-parent", "--ro-bind", "/", "/", "--seccomp"]
-        trial = subprocess.run(
-            [*probe, str(file.fileno()), "--", "true"],
-            pass_fds=[file.fileno()],
-            capture_output=True,
-            timeout=10,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    return trial.returncode == 0
+        probe = ["--die-with-parent", "--ro-bind", "/", "/", "--seccomp", str(file.fileno())]
+        return _run(program, *probe, "--", "true", keep=[file.fileno()]).returncode == 0
 
 
-def _run(argv: list[str]) -> "subprocess.CompletedProcess[str]":
+def _run(program: str, *words: str, keep: Sequence[int] = ()) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        argv, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+        [*marked(program), *words],
+        pass_fds=keep,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
 
 

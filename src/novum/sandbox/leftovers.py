@@ -15,7 +15,6 @@ from novum.sandbox import group
 from novum.sandbox.supervisor import read_bytes, send
 
 _NAME = re.compile(r"novum-(\d+-(\d+)-\d+)-\w+")
-MARK = "--unsetenv"  # of the sandbox's program: what follows is its machine's name
 _SIGKILL = 9
 _START_TIME = 19  # fields of /proc/PID/stat after the program's name
 
@@ -23,6 +22,11 @@ _START_TIME = 19  # fields of /proc/PID/stat after the program's name
 def own_name() -> str:
     """What the names of all that this process makes begin with."""
     return f"novum-{_identity(os.getpid())}-"
+
+
+def marked(bubblewrap: str) -> list[str]:
+    """The sandbox's program, with words of no effect by which `sweep` knows whose it is."""
+    return [bubblewrap, "--unsetenv", own_name()]
 
 
 def sweep() -> None:

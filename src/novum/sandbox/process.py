@@ -28,7 +28,7 @@ from novum.sandbox.confinement import (
 )
 from novum.sandbox.disk import DiskUsage
 from novum.sandbox.group import Group
-from novum.sandbox.leftovers import MARK, own_name
+from novum.sandbox.leftovers import marked, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
 
@@ -175,8 +175,8 @@ class Process:
         files = {path: str(self._memory_file(text)) for path, text in file_contents().items()}
         options = self._memory_file(bubblewrap_options(confinement, command, files))
         status = self._status_pipe()
-        bubblewrap = [confinement.program, "--json-status-fd", str(status), "--args", str(options)]
-        bubblewrap += [MARK, own_name()]  # to no effect, but `sweep` knows it by that
+        bubblewrap = marked(confinement.program)
+        bubblewrap += ["--json-status-fd", str(status), "--args", str(options)]
         handed = [status, options, *map(int, files.values())]
         if confinement.filters:
             internet = command.network or command.internet_sockets
