@@ -14,8 +14,9 @@ from judge_cases import SIGMA, case_of, known_noise
 
 from novum.judge import Belief, Effect, Next, Noise, Rules
 from novum.judge.belief import BeliefJudge
+from novum.judge.components import TAIL
 from novum.judge.policies import judge_named
-from novum.judge.prior import HARMS, HELPS, NOTHING, SCALES, TAIL, TAILS
+from novum.judge.prior import HARMS, HELPS, NOTHING, SCALES, TAILS
 from novum.records import Outcome
 
 JUDGE = BeliefJudge()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from novum.judge import Effect
-from novum.judge.prior import SCALES, TAIL, Prior, fit
+from novum.judge.components import TAIL
+from novum.judge.prior import SCALES, Prior, fit
 
 
 def total(prior):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from novum.judge.components import TAIL
 from novum.replay import Run
-from novum.replay.effects import SCALES, TAIL, Effects
+from novum.replay.effects import SCALES, Effects
 
 NOISE = 5e-4
 E = 1e-4

@@ -14,9 +14,10 @@ from log_cases import ENVIRONMENTS, NOISE, dense, greedy, mostly_nothing
 from scipy import integrate, special, stats
 
 from novum.judge import Noise
+from novum.judge.components import TAIL, densities
 from novum.replay import Run, pure_luck, replay
 from novum.replay.chain import solve
-from novum.replay.effects import SCALES, TAIL, Effects, densities, learn
+from novum.replay.effects import SCALES, Effects, learn
 
 
 def scaled(runs, sd: float = NOISE) -> list[Run]:
@@ -56,7 +57,7 @@ def test_a_real_log_agrees_with_the_dense_solution():
 
 def test_densities_are_those_of_scipy():
     for effect in (-7.3, -0.4, 0.0, 0.2, 2.5, 30.0):
-        found = densities(effect, 1.3)
+        found = densities(effect, 1.3, SCALES)
         helps = [stats.exponnorm.pdf(effect, s / 1.3, scale=1.3) for s in SCALES]
         harms = [stats.exponnorm.pdf(-effect, s / 1.3, scale=1.3) for s in SCALES]
         assert found[0] == pytest.approx(stats.norm.pdf(effect, scale=1.3))

@@ -18,9 +18,9 @@ from itertools import pairwise
 from operator import mul
 
 from novum.judge import Effect
+from novum.judge.components import TAIL, densities
 
 SCALES = (0.3, 1.0, 3.0, 10.0, 30.0)  # mean of each exponential, in units of the noise
-TAIL = 3.0  # scale of the heavy tail, a Lomax distribution of shape 2, in the same unit
 NOTHING = 0.20  # the start, before any history: the weights, and what they count as
 HELPS = (0.08, 0.06, 0.03, 0.01, 0.003)
 HARMS = (0.10, 0.22, 0.16, 0.10, 0.03)
@@ -31,7 +31,6 @@ ROUNDS = 8  # of expectation maximisation
 BINS = 3.0  # bins for one unit of effect near zero; further out, bins for a factor of e
 LEAST = 0.5  # error of a past effect, in units of the noise as it is known now
 MOST = 1e6  # larger effects and errors count as this, in the same unit
-SQRT_TAU = math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -126,32 +125,9 @@ def _rows(history: Sequence[Effect], unit: float) -> list[tuple[float, list[floa
         place = round(BINS * math.asinh(min(max(seen.effect / unit, -MOST), MOST)))
         bins[place, spread] += 0.5 ** (age / HALF_LIFE)
     return [
-        (count, _densities(math.sinh(place / BINS), math.exp(spread / (2 * BINS))))
+        (count, densities(math.sinh(place / BINS), math.exp(spread / (2 * BINS)), SCALES))
         for (place, spread), count in bins.items()
     ]
-
-
-def _densities(effect: float, sd: float) -> list[float]:
-    """The density of an observed effect under each component, all in units of the noise."""
-    z = effect / sd
-    bell = math.exp(-z * z / 2) / SQRT_TAU
-    tail = 2 / TAIL / (1 + abs(effect) / TAIL) ** 3
-    helps = [_blurred(z, bell, sd / scale) / scale for scale in SCALES]
-    harms = [_blurred(-z, bell, sd / scale) / scale for scale in SCALES]
-    return [bell / sd, *helps, *harms, *((tail, 1e-9 * tail) if z > 0 else (1e-9 * tail, tail))]
-
-
-def _blurred(z: float, bell: float, ratio: float) -> float:
-    """The density of an exponential plus normal noise, times the exponential's scale.
-
-    `z` is the observation over the noise, `bell` the normal density there, `ratio` the noise
-    over the exponential's scale.
-    """
-    u = ratio - z
-    if u > 12:  # the far side: Mills' ratio by its asymptotic series, for exp would overflow
-        return bell / u * (1 - 1 / (u * u))
-    exponent = ratio * (ratio / 2 - z)
-    return math.exp(exponent) * math.erfc(u / math.sqrt(2)) / 2
 
 
 def _edges(near: float, step: float, unit: float, cuts: Iterable[float]) -> list[float]:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
+from novum.judge.components import TAIL, densities
+
 SCALES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # the mean of each exponential
-TAIL = 3.0  # scale of the heavy tail, a Lomax distribution of shape 2
 NOTHING = 0.25  # the start, and what the pseudo-counts say
 HELPS = (0.06, 0.05, 0.03, 0.01, 0.005, 0.002)
 HARMS = (0.08, 0.18, 0.16, 0.10, 0.04, 0.01)
@@ -23,7 +24,6 @@ TAILS = (0.003, 0.01)  # helps, harms
 PSEUDO_COUNT = 6.0  # rows
 ROUNDS = 20
 LEAST = 1e-300  # no record is impossible
-SQRT_2, SQRT_TAU = math.sqrt(2), math.sqrt(2 * math.pi)
 START = (NOTHING, *HELPS, *HARMS, *TAILS)
 
 
@@ -75,7 +75,7 @@ class Effects:
         """The density of an observed effect on the lattice, and that of its helping part."""
         found = self._seen.get(place)
         if found is None:
-            parts = list(map(mul, self.weights, densities(place * width, 1.0)))
+            parts = list(map(mul, self.weights, densities(place * width, 1.0, SCALES)))
             helping = math.fsum(parts[1 : 1 + len(SCALES)]) + parts[-2]
             found = self._seen[place] = (max(math.fsum(parts), LEAST), helping)
         return found
@@ -84,7 +84,7 @@ class Effects:
 def learn(observed: Sequence[tuple[float, float]]) -> Effects:
     """The mixture that explains observed effects best; each has its own standard error."""
     start = Effects().weights
-    columns = [densities(effect, error) for effect, error in observed]
+    columns = [densities(effect, error, SCALES) for effect, error in observed]
     norm = PSEUDO_COUNT + len(columns)
     weights = list(start)
     for _ in range(ROUNDS if columns else 0):
@@ -95,26 +95,3 @@ def learn(observed: Sequence[tuple[float, float]]) -> Effects:
             counts = [count + part * share for count, part in zip(counts, parts, strict=True)]
         weights = [count / norm for count in counts]
     return Effects(tuple(weights))
-
-
-def densities(effect: float, error: float) -> list[float]:
-    """The density of an observed effect under each component, given its standard error."""
-    z = effect / error
-    bell = math.exp(-z * z / 2) / SQRT_TAU
-    tail = 2 / TAIL / (1 + abs(effect) / TAIL) ** 3
-    tails = (tail, 1e-9 * tail) if z > 0 else (1e-9 * tail, tail)
-    helps = [_blurred(z, bell, error / scale) / scale for scale in SCALES]
-    harms = [_blurred(-z, bell, error / scale) / scale for scale in SCALES]
-    return [bell / error, *helps, *harms, *tails]
-
-
-def _blurred(z: float, bell: float, ratio: float) -> float:
-    """The density of an exponential plus normal noise, times the exponential's scale.
-
-    `z` is the observation over the noise, `bell` the normal density there, `ratio` the noise
-    over the exponential's scale.
-    """
-    u = ratio - z
-    if u > 12:  # the far side: Mills' ratio by its asymptotic series, for exp would overflow
-        return bell / u * (1 - 1 / (u * u))
-    return math.exp(ratio * (ratio / 2 - z)) * math.erfc(u / SQRT_2) / 2
