@@ -15,7 +15,6 @@ from soak_machine import TAG, Plan
 from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
 from novum.sandbox import group, supervisor
-from novum.sandbox.leftovers import MARK
 
 PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
 
@@ -194,7 +193,7 @@ def _children() -> set[int]:
 
 def _is_unborn(pid: int) -> bool:
     """Whether it is stopped, or a sandbox whose program has not begun."""
-    return _state(pid) == "T" or MARK.encode() in supervisor.read_bytes(f"/proc/{pid}/cmdline")
+    return _state(pid) == "T" or b"\0novum-" in supervisor.read_bytes(f"/proc/{pid}/cmdline")
 
 
 def _state(pid: int) -> str:
