@@ -16,7 +16,7 @@ from novum.records import Measurement, Outcome, TrialResult, TrialState
 from novum.report import kept_rows, read_facts, write_report
 from novum.report.labels import Dot, Label, Room, cut, place
 from novum.report.scale import limits
-from novum.report.words import duration, facts_table, percent, quoted, signed, spread, table
+from novum.report.words import facts_table, percent, quoted, signed, spread, table
 from novum.standing import Standing
 from test_export import UGLY, Work, idea, mixed, noisy, opened, worked
 
@@ -366,12 +366,4 @@ def test_numbers_have_the_digits_that_they_deserve() -> None:
         "2.1 %",
         "0.34 %",
         "0.034 %",
-    ]
-    assert [duration(x) for x in (0, 0.25, 45, 125, 11520, 180000)] == [
-        "0 s",
-        "0.25 s",
-        "45 s",
-        "2 min 5 s",
-        "3 h 12 min",
-        "2 d 2 h",
     ]

@@ -24,6 +24,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def cut(text: str, most: int) -> str:
+    """Text of at most `most` characters; what was cut off is told by an ellipsis."""
+    return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + "…"
+
+
 def counted(count: int, noun: str) -> str:
     """1 run, 2 runs."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
@@ -68,10 +73,12 @@ def cost(usage: Usage) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest units that matter: 8 s, 4 min 05 s, 3 h 20 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    """A length of time in its two largest units: 3 h 12 min, 4 min 05 s, 45 s."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s" if seconds >= 1 or seconds == 0 else f"{seconds:.2f} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    if total < 86400:
+        return f"{total // 3600} h {total % 3600 // 60:02d} min"
+    return f"{total // 86400} d {total % 86400 // 3600} h"

@@ -10,7 +10,6 @@ from novum.records import Outcome
 from novum.report.exhibits import Exhibit
 from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
-    duration,
     facts_table,
     percent,
     quoted,
@@ -20,7 +19,7 @@ from novum.report.words import (
     table,
 )
 from novum.terminal import cost as cost_words
-from novum.terminal import counted
+from novum.terminal import counted, duration
 
 NEAR = 0.05  # a discard that is at least so probably better is a near miss
 NEAR_MISSES = 10

@@ -5,6 +5,7 @@ import signal
 
 from novum.records import DISTURBED, TrialState
 from novum.sandbox import Excess, Process
+from novum.terminal import cut
 
 NO_ANSWER_YET = 75  # EX_TEMPFAIL of sysexits.h: an evaluator or a service that must be asked later
 _TAIL = 64 * 1024
@@ -67,7 +68,7 @@ def explain(status: int, log: str) -> str:
 
 def _plain(line: str) -> str:
     line = "".join(char if char.isprintable() else " " for char in line)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return cut(line, _LONGEST)
 
 
 def _signal_name(number: int) -> str:
