@@ -80,12 +80,10 @@ def _headline(facts: Facts) -> str:
 def _confirmed_headline(facts: Facts, claimed: Claimed, believed: str) -> str:
     """The confirmed gain with its interval, and beside it what the search believed."""
     claim, metric = claimed.claim, facts.lab.metric.name
-    where = "on the holdout" if claimed.split == "holdout" else "on fresh seeds"
-    pairs = counted(claim.pairs, "pair")
     first = "Confirmed gain" if claim.confirmed else "No gain is confirmed"
     words = (
         f"**{first}: {gain_words(claim)} {metric}**, better is positive: experiment {claimed.of} "
-        f"beside the start, {pairs} {where}; the interval holds the true gain with probability "
+        f"beside the start, {claimed.basis}; the interval holds the true gain with probability "
         f"0.95, whenever one looks. The search believes {believed}."
     )
     incumbent = facts.incumbent.number if facts.incumbent else claimed.of
