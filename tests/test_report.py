@@ -13,7 +13,7 @@ import pytest
 
 from novum.judge.words import number
 from novum.records import Measurement, Outcome, TrialResult, TrialState
-from novum.report import kept_rows, read_facts, write_report
+from novum.report import canvas, kept_rows, read_facts, write_report
 from novum.report.labels import Dot, Label, Room, cut, place
 from novum.report.scale import limits
 from novum.report.words import facts_table, percent, quoted, signed, spread, table
@@ -268,6 +268,17 @@ def test_scores_of_every_size_can_be_drawn(tmp_path: Path, scale: float) -> None
     ideas = [idea("better", -0.01), idea("worse", 0.02)]
     work = worked(opened(tmp_path / "lab"), ideas, scaled)
     assert pixels(write_report(work.ledger, work.campaign, tmp_path)[1])[:2] == (1600, 900)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [(0, 0, [0]), (0, 1, [0, 1]), (0, 3, [0, 1, 2, 3]), (1, 1, [1]), (3, 7, [3, 4, 5, 6, 7])],
+)
+def test_ticks_are_at_experiments_that_there_were(first: int, last: int, ticks: list[int]) -> None:
+    figure = pytest.importorskip("matplotlib.figure")
+    axes = figure.Figure().add_subplot()
+    canvas.count_across(axes, first, last)
+    assert list(axes.get_xticks()) == ticks
 
 
 def test_without_matplotlib_everything_else_is_there(
