@@ -7,7 +7,9 @@ from novum.records import DISTURBED, TrialState
 from novum.sandbox import Excess, Process
 from novum.terminal import cut
 
-NO_ANSWER_YET = 75  # EX_TEMPFAIL of sysexits.h: an evaluator or a service that must be asked later
+# Exit statuses of sysexits.h, of an evaluator or a service.
+REFUSED = 65  # EX_DATAERR: it does not take the candidate; its last line says why
+NO_ANSWER_YET = 75  # EX_TEMPFAIL: it must be asked later
 _TAIL = 64 * 1024
 _LONGEST = 300
 _HELD = 1.0  # seconds
