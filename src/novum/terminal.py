@@ -1,7 +1,10 @@
 """Small words: numbers and curves as text, and text from outside made harmless."""
 
+import errno
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from novum.records import Usage
 
@@ -12,6 +15,14 @@ CONTROL = re.compile(
     r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
     r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+
+TO_DO = {  # about an error of the system
+    errno.ENOSPC: "; free some space, and do it again",
+    errno.EDQUOT: "; free some of your quota, and do it again",
+    errno.EROFS: "; Novum has to write there: make it writable, or copy the lab elsewhere",
+    errno.EACCES: "; Novum has to read and write there: give yourself the right to",
+    errno.EMFILE: "; allow more open files: ulimit -n 4096",
+}
 
 
 def harmless(text: str) -> str:
@@ -27,6 +38,17 @@ def storable(text: str) -> str:
 def cut(text: str, most: int) -> str:
     """Text of at most `most` characters; what was cut off is told by an ellipsis."""
     return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + "…"
+
+
+def typed(path: Path) -> str:
+    """A path as a person can type it behind a command: in quotes where a shell asks for them."""
+    return shlex.quote(str(path))
+
+
+def system_error(error: OSError, where: object = "the system") -> str:
+    """What the system refuses, where if it does not say so itself, and what a person can do."""
+    to_do = TO_DO.get(error.errno or 0, "")
+    return f"{error.filename or where}: {error.strerror or error}{to_do}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
 
-CAVEAT = "gain = what the search believes; not yet confirmed on holdout"
+CAVEAT = "gain = what the search believes; not yet confirmed"
 LEGEND = {
     "kept": "kept",
     "best score": "best score so far",
