@@ -3,6 +3,8 @@
 import subprocess
 
 from bed_cases import idea, tiny_lab
+from novum.opening import Wish, begin
+from novum.views import keeps_table
 from test_cli import RUN, git, novum
 
 
@@ -25,6 +27,22 @@ def test_when_the_ideas_have_run_out_it_says_so_and_what_then(tmp_path):
     (lab / "ideas.toml").write_text(idea("a", "4.00 0"))
     said = novum("run", lab, "--experiments", 5)
     assert f"for more: write down more ideas, and then novum resume {lab}" in said
+
+
+def test_where_nothing_is_kept_yet_there_is_a_word_and_no_empty_table(bed):
+    bed.write({"ideas.toml": ""})
+    bed.commit("no ideas")
+    campaign = begin(bed.path, bed.repo, bed.ledger, Wish())
+    assert str(keeps_table(bed.ledger, campaign)) == "nothing is kept yet, not even the baseline"
+
+
+def test_an_exhibit_that_there_is_none_of_is_a_problem_of_the_lab(tmp_path):
+    lab = tiny_lab(tmp_path / "lab", RUN)
+    text = (lab / "lab.toml").read_text() + '[report]\nexhibits = ["molecule"]\n'
+    (lab / "lab.toml").write_text(text)
+    git(lab, "commit", "-qam", "an exhibit")
+    said = novum("check", lab, status=1)
+    assert "problem  exhibit: no exhibit is called `molecule`; known: molecules, site" in said
 
 
 def test_a_metric_that_was_not_printed_is_told_beside_those_that_were(tmp_path):

@@ -1,5 +1,6 @@
 """A port of this machine, and a server on it that says when it answers. Needs uvicorn."""
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ def listening(port: int, host: str = HOST) -> Iterator[socket.socket]:
             sock.bind((host, port))
             sock.listen(1024)
         except OSError as error:
-            raise UsageError(f"port {port} cannot be used: {error.strerror}") from None
+            hint = "; choose another" if error.errno == errno.EADDRINUSE else ""
+            raise UsageError(f"port {port} cannot be used: {error.strerror}{hint}") from None
         yield sock
 
 

@@ -405,13 +405,15 @@ def curve_line(points: Sequence[Mapping[str, float]], width: int = 30) -> str:
     return ""
 
 
-def keeps_table(ledger: Ledger, campaign: Campaign) -> Table:
+def keeps_table(ledger: Ledger, campaign: Campaign) -> Table | Text:
     """The experiments that were kept, as a campaign's closing table."""
     rows = [row for row in log_facts(ledger, campaign, None) if row["verdict"] == Outcome.KEEP]
     table = Table(box=None, pad_edge=False, header_style="bold", title="kept", title_justify="left")
     metric = parse_lab(campaign.lab).metric.name
     for name in ("#", "idea", metric, "evidence", "commit"):
         table.add_column(name)
+    if not rows:
+        return Text("nothing is kept yet, not even the baseline")
     for row in rows:
         table.add_row(
             str(row["experiment"]),

@@ -92,6 +92,10 @@ def test_the_difference_is_taken_repeat_by_repeat():
         ([1.0, 1.1, 0.9], "Yes, ideas beat the parameter grid here: backlog minus tuner: +1"),
         ([-1.0, -1.1, -0.9], "No, the parameter grid beats ideas here: backlog minus tuner: -1"),
         ([1.0, -0.5, 0.2], "It is open whether ideas beat the parameter grid here"),
+        (
+            [1.0, 1.0],
+            "Yes, ideas beat the parameter grid here: backlog minus tuner: +1 in all 2 repeats.",
+        ),
         ([1.0], "One repeat cannot tell whether ideas beat the parameter grid here"),
     ],
 )

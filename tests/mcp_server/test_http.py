@@ -124,7 +124,9 @@ def test_a_port_that_is_taken_is_named(tiny, url):
         text=True,
     )
     assert done.returncode == 2
-    assert re.fullmatch(r"novum: port \d+ cannot be used: Address already in use\n", done.stderr)
+    assert re.fullmatch(
+        r"novum: port \d+ cannot be used: Address already in use; choose another\n", done.stderr
+    )
 
 
 def test_it_ends_when_it_is_told_to(tiny):

@@ -95,8 +95,8 @@ def test_a_file_is_taken_once(lab, tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("kind,visitor\nexposure,anna\n", "event 2: an exposure has an arm"),
-        ("kind,visitor,arm\nexposure,a,candidate\nexposure,b,third\n", "event 3: `arm` = 'third'"),
+        ("kind,visitor\nexposure,anna\n", "line 2: an exposure has an arm"),
+        ("kind,visitor,arm\nexposure,a,candidate\nexposure,b,third\n", "line 3: `arm` = 'third'"),
         ("kind,visitor,arm\nconversion,a,control\n", "an exposure has an arm"),
         ("kind,visitor,colour\nconversion,a,red\n", "unknown key `colour`"),
         ("kind,visitor,signal\nsignal,a,bounce\n", "a signal has a value"),

@@ -71,6 +71,8 @@ def _roles(lab: Lab, directory: Path) -> Iterator[Finding]:
         researcher,
         lambda: researcher_named(researcher, lab, directory),
     )
+    for exhibit in lab.report.exhibits:
+        yield _made("exhibit", exhibit, partial(plugins.load, "novum.exhibits", exhibit))
     yield from _space(lab, directory)
 
 

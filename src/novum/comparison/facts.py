@@ -14,6 +14,7 @@ from novum.ledger import Campaign, Ledger
 from novum.records import Usage
 from novum.standing import Standing
 
+EXACT = 1e-9  # of the mean: an interval that is narrower is rounding
 ERROR_RATE = 0.05  # of all intervals that are set side by side, together
 
 
@@ -73,6 +74,11 @@ class Interval:
     def known(self) -> bool:
         """Whether there are repeats enough for an interval."""
         return math.isfinite(self.high - self.low)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all repeats agree, so that the ends say nothing more than the mean."""
+        return (self.high - self.low) / 2 <= EXACT * abs(self.mean)
 
 
 def interval(values: Sequence[float], error_rate: float = ERROR_RATE) -> Interval:

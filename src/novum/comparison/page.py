@@ -120,9 +120,9 @@ def words(found: Interval) -> str:
     sign = "+" if found.mean > 0 else ""
     if not found.known:
         return f"{sign}{found.mean:.3g}"
-    half = (found.high - found.low) / 2
-    if half <= 1e-9 * abs(found.mean):
+    if found.exact:
         return f"{sign}{found.mean:.6g}"
+    half = (found.high - found.low) / 2
     low, high = number(found.low, half), number(found.high, half)
     return f"{sign}{number(found.mean, half)} [{low}, {high}]"
 
@@ -159,7 +159,7 @@ def _answer(one: str, other: str, found: Interval, level: str) -> str:
     many = counted(found.count, "repeat")
     what = "ideas beat the parameter grid here" if grid else f"{one} finds more than luck does"
     told = f"{one} minus {other}: {words(found)}"
-    end = f"{told}, {level}, {many}."
+    end = f"{told} in all {many}." if found.exact else f"{told}, {level}, {many}."
     if not found.known:
         return f"One repeat cannot tell whether {what}; {told}. More repeats (--repeats 3) can."
     if found.low > 0:

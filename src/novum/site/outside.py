@@ -103,7 +103,7 @@ def take_file(lab: Path, path: Path) -> int:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [_without_blanks(row) for row in csv.DictReader(file, strict=True)]
-        events = read_events(store, key, rows, first=2)
+        events = read_events(store, key, rows, "line", first=2)
         for start in range(0, len(events), AT_ONCE):
             store.record(events[start : start + AT_ONCE])
         return len(rows)
@@ -115,8 +115,10 @@ def take_file(lab: Path, path: Path) -> int:
         store.close()
 
 
-def read_events(store: Store, key: bytes, told: Iterable[Any], first: int = 1) -> list[Event]:
-    """The events that somebody told; a complaint counts them from `first`.
+def read_events(
+    store: Store, key: bytes, told: Iterable[Any], what: str = "event", first: int = 1
+) -> list[Event]:
+    """The events that somebody told; a complaint names one as `what`, counted from `first`.
 
     Raises:
         UsageError: if one is not sound.
@@ -132,7 +134,7 @@ def read_events(store: Store, key: bytes, told: Iterable[Any], first: int = 1) -
             experiment = only if read.experiment is None else store.experiment(read.experiment)
             found += _events(read, experiment, key, now)
         except NovumError as error:
-            raise UsageError(f"event {number}: {error}") from None
+            raise UsageError(f"{what} {number}: {error}") from None
     return found
 
 
