@@ -6,13 +6,12 @@ tells what the trial changed. Content is read again only where the remembered fa
 """
 
 import os
-import shutil
 import stat
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from novum.repo import Entry, Repo
+from novum.sandbox import erase
 
 Signature = tuple[int, int, int, int, int]
 LINK = 0o120000
@@ -236,20 +235,3 @@ def _entries(directory: Path) -> list["os.DirEntry[str]"]:
         directory.chmod(0o700)
         with os.scandir(directory) as items:
             return list(items)
-
-
-def erase(directory: Path) -> None:
-    """Remove a tree, also one that was made hard to remove."""
-    if directory.is_symlink() or directory.is_file():
-        directory.unlink()
-        return
-    try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
-        return
-    except (OSError, RecursionError):
-        # Locked, or deeper than a path can name: the system's own tools know how.
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", str(directory)], capture_output=True, check=False)
-        if directory.exists():
-            raise

@@ -122,7 +122,7 @@ def _evaluate(
 
 
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
-    failed = failure(process)
+    failed = failure(process, frozen=True)
     if failed and process.status == NO_ANSWER_YET:
         told = failed[1].removeprefix(f"exit status {NO_ANSWER_YET}: ")
         return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"

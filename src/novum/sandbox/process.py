@@ -5,7 +5,6 @@ import json
 import os
 import select
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from novum.sandbox.group import Group
 from novum.sandbox.leftovers import marked, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
+from novum.sandbox.tree import erase
 
 _MB = 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -87,13 +87,15 @@ class Process:
         self.breach: Breach | None = None
         self.status: int | None = None
         self.started = self._ended_at = time.monotonic()
-        self.held = 0.0  # the longest time, in seconds, that nobody called `step`
-        self._stepped = self.started
+        self.disturbed = ""  # why it ended, if that was surely somebody else's doing
+        self.held = 0.0  # the longest time, in seconds, that we were kept from calling `step`
+        self._stepped = _idle()
+        self._kills = _kills_for_memory()
         self._control = -1  # while this is open, a supervisor lets the command live
         self._resources = contextlib.ExitStack()
         self._resources.callback(self._close_control)
         try:
-            self._disk = DiskUsage(self._writable())
+            self._disk = self._disk_usage(self._writable())
             self._root = self._start_confined(confinement) if self.confined else self._start_bare()
             self._prepare_watching()
         except BaseException:
@@ -140,10 +142,10 @@ class Process:
         """Wait for output or the end, at most so long; whether it has ended."""
         if self.status is not None:
             return True
-        now = time.monotonic()
+        now = _idle()
         self.held = max(self.held, now - self._stepped)
         ready = {key.data for key, _ in self._selector.select(seconds)}
-        self._stepped = time.monotonic()
+        self._stepped = _idle()
         self.held = max(self.held, self._stepped - now - seconds)
         if "output" in ready:
             self._read_output()
@@ -187,8 +189,8 @@ class Process:
     def _start_bare(self) -> "subprocess.Popen[bytes]":
         command = self.command
         temporary = tempfile.mkdtemp(prefix=own_name())
-        self._resources.callback(shutil.rmtree, temporary, ignore_errors=True)
-        self._disk = DiskUsage([*self._writable(), Path(temporary)])
+        self._resources.callback(_remove, Path(temporary))
+        self._disk = self._disk_usage([*self._writable(), Path(temporary)])
         variables = command.variables(False, temporary)
         program = command.program(variables["PATH"])
         status = self._status_pipe()
@@ -307,10 +309,17 @@ class Process:
         limit = self.command.limits.disk_mb
         if used > limit:
             self._break(Excess.DISK, f"it filled {used:.0f} MB of disk; {limit:g} are allowed")
+        elif self._disk.is_full():
+            self.disturbed = "hardly any disk was left, and not by what can be seen of it"
+            self.kill()
 
     def _break(self, excess: Excess, detail: str) -> None:
         self.breach = Breach(excess, detail)
         self.kill()
+
+    def _disk_usage(self, directories: list[Path]) -> DiskUsage:
+        limit = int(self.command.limits.disk_mb * _MB)
+        return DiskUsage(directories, lambda: supervisor.descendants(self._root.pid), limit)
 
     def _writable(self) -> list[Path]:
         return [mount.source for mount in self.command.mounts if mount.writable]
@@ -377,6 +386,12 @@ class Process:
         self.status = 128 - code if 128 < code <= 128 + signal.NSIG else code
         if killed:
             self.status = -signal.SIGKILL
+        elif code == -signal.SIGKILL:
+            self.disturbed = "its sandbox was killed (SIGKILL) by somebody else"
+        elif (
+            self.status == -signal.SIGKILL and not self.breach and self._kills < _kills_for_memory()
+        ):
+            self.disturbed = "it was killed when the system had no memory left"
         elif self.confined and code == 1 and b"exit-code" not in self._status_text:
             self._explain_failed_start()
 
@@ -393,6 +408,27 @@ class Process:
             for pid in survivors:
                 supervisor.send(pid, signal.SIGKILL)
             time.sleep(0.0005)
+
+
+def _idle() -> float:
+    """Seconds in which this thread did not work, since some instant: it waited, or was held up.
+
+    Its own work does not count, for much of that is what the command gives it to look at.
+    """
+    return time.monotonic() - time.thread_time()
+
+
+def _kills_for_memory() -> int:
+    """How many programs the whole system has ended so far for want of memory."""
+    for line in supervisor.read_bytes("/proc/vmstat").splitlines():
+        if line.startswith(b"oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
+def _remove(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        erase(directory)
 
 
 def _tasks_now() -> int:

@@ -1,0 +1,70 @@
+"""A tree of files that somebody made who means ill: all that is in it, and its removal.
+
+It may be deeper than a path can name and than Python can recurse, and locked, and may change
+while it is looked at.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+_LONGEST = 4000  # bytes of a path that every system takes at once
+
+
+def below(directory: Path) -> Iterator[os.stat_result]:
+    """The facts of everything in a tree, whatever its depth; what cannot be seen is left out."""
+    waiting = [os.fsencode(directory)]
+    while waiting:
+        path = waiting.pop()
+        try:
+            descriptor = _open(path)
+        except OSError:
+            continue  # it changes while we look, or is locked
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(path + b"/" + os.fsencode(entry.name))
+                    yield entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+
+
+def _open(path: bytes) -> int:
+    """A directory's descriptor; a path that is too long for the system is walked in pieces."""
+    inside: int | None = None
+    while True:
+        cut = len(path) if len(path) <= _LONGEST else path.rindex(b"/", 0, _LONGEST)
+        try:
+            descriptor = os.open(path[:cut], os.O_RDONLY | os.O_DIRECTORY, dir_fd=inside)
+        finally:
+            if inside is not None:
+                os.close(inside)
+        inside, path = descriptor, path[cut:].lstrip(b"/")
+        if not path:
+            return descriptor
+
+
+def erase(directory: Path) -> None:
+    """Remove a tree, also one that was made hard to remove; what is not there is no error.
+
+    Raises:
+        OSError: if something of it is left.
+    """
+    if directory.is_symlink() or not directory.is_dir():
+        directory.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError) as error:
+        # Locked, or deeper than a path can name: the system's own tools know how.
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(directory)], capture_output=True, check=False)
+        if directory.exists():
+            raise OSError(f"{directory} cannot be removed: {error}") from None
