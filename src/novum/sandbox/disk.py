@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from novum.sandbox.tree import below
@@ -36,7 +37,7 @@ class DiskUsage:
         self._since = time.time() - _TICK
         self._started = time.monotonic()
         self._directories = directories
-        self._devices = {os.stat(directory).st_dev for directory in directories}
+        self._devices = {directory.stat().st_dev for directory in directories}
         self._family = family
         self._spared = {
             directory: min(limit, int(_SPARED * _free(directory))) for directory in directories
@@ -83,14 +84,11 @@ class DiskUsage:
     def _open_files(self) -> Iterator[os.stat_result]:
         for pid in self._family():
             try:
-                names = os.listdir(f"/proc/{pid}/fd")
+                for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                    with suppress(OSError):
+                        yield descriptor.stat()
             except OSError:
                 continue  # it has ended
-            for name in names:
-                try:
-                    yield os.stat(f"/proc/{pid}/fd/{name}")
-                except OSError:
-                    continue
 
 
 def _free(directory: Path) -> int:

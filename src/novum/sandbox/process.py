@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from novum.errors import SandboxError
-from novum.sandbox import supervisor
+from novum.sandbox import supervisor, system
 from novum.sandbox.census import Census, Usage
 from novum.sandbox.command import Command
 from novum.sandbox.confinement import (
@@ -38,7 +38,6 @@ _CHUNKS_A_STEP = 16
 _SHARE = 30  # at most one part in so many of a processor goes to watching
 _CENSUS_EVERY, _DISK_EVERY = 0.05, 0.25
 _PATIENCE = 5.0
-_TASKS_UNKNOWN = 2000
 _NOT_STARTED = 127  # as shells have it
 # Limits are set here and not between fork and exec, which is unsafe where there are threads.
 # Shells differ in the letter for the number of processes.
@@ -90,7 +89,7 @@ class Process:
         self.disturbed = ""  # why it ended, if that was surely somebody else's doing
         self.held = 0.0  # the longest time, in seconds, that we were kept from calling `step`
         self._stepped = _idle()
-        self._kills = _kills_for_memory()
+        self._kills = system.kills_for_memory()
         self._control = -1  # while this is open, a supervisor lets the command live
         self._resources = contextlib.ExitStack()
         self._resources.callback(self._close_control)
@@ -213,7 +212,7 @@ class Process:
         launch = _LAUNCH.format(
             blocks=limits.file_bytes // 512,
             kilobytes=limits.data_bytes // 1024,
-            tasks=limits.tasks + _tasks_now(),
+            tasks=limits.tasks + system.tasks(),
             groups=self._group.joining,
         )
         process = subprocess.Popen(
@@ -386,14 +385,18 @@ class Process:
         self.status = 128 - code if 128 < code <= 128 + signal.NSIG else code
         if killed:
             self.status = -signal.SIGKILL
-        elif code == -signal.SIGKILL:
-            self.disturbed = "its sandbox was killed (SIGKILL) by somebody else"
-        elif (
-            self.status == -signal.SIGKILL and not self.breach and self._kills < _kills_for_memory()
-        ):
-            self.disturbed = "it was killed when the system had no memory left"
         elif self.confined and code == 1 and b"exit-code" not in self._status_text:
             self._explain_failed_start()
+        elif self.breach is None:
+            self.disturbed = self._disturbance(code)
+
+    def _disturbance(self, code: int) -> str:
+        """How somebody else ended it, as far as that is sure."""
+        if code == -signal.SIGKILL:
+            return "its sandbox was killed (SIGKILL) by somebody else"
+        if self.status == -signal.SIGKILL and system.kills_for_memory() > self._kills:
+            return "it was killed when the system had no memory left"
+        return ""
 
     def _explain_failed_start(self) -> None:
         problem = self.output.bytes().decode(errors="replace").strip()
@@ -418,23 +421,9 @@ def _idle() -> float:
     return time.monotonic() - time.thread_time()
 
 
-def _kills_for_memory() -> int:
-    """How many programs the whole system has ended so far for want of memory."""
-    for line in supervisor.read_bytes("/proc/vmstat").splitlines():
-        if line.startswith(b"oom_kill "):
-            return int(line.split()[1])
-    return 0
-
-
 def _remove(directory: Path) -> None:
     with contextlib.suppress(OSError):
         erase(directory)
-
-
-def _tasks_now() -> int:
-    """How many tasks the whole system has: the kernel counts all of a user's together."""
-    fields = supervisor.read_bytes("/proc/loadavg").replace(b"/", b" ").split()
-    return int(fields[4]) if len(fields) > 4 else _TASKS_UNKNOWN
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _LONGEST = 4000  # bytes of a path that every system takes at once
@@ -18,20 +19,20 @@ def below(directory: Path) -> Iterator[os.stat_result]:
     waiting = [os.fsencode(directory)]
     while waiting:
         path = waiting.pop()
-        try:
-            descriptor = _open(path)
-        except OSError:
-            continue  # it changes while we look, or is locked
-        try:
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(path + b"/" + os.fsencode(entry.name))
-                    yield entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # it changes while we look, or is locked
+            for entry in _entries(path):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path + b"/" + os.fsencode(entry.name))
+                yield entry.stat(follow_symlinks=False)
+
+
+def _entries(path: bytes) -> Iterator["os.DirEntry[str]"]:
+    descriptor = _open(path)
+    try:
+        with os.scandir(descriptor) as entries:
+            yield from entries
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: bytes) -> int:
