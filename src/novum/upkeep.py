@@ -82,8 +82,4 @@ def keep_up(directory: Path, say: Callable[[str], None]) -> list[Use]:
 
 def _size(path: Path) -> int:
     """Bytes that a file or a tree takes on the disk."""
-    try:
-        whole = path.lstat().st_blocks
-    except OSError:
-        return 0
-    return 512 * (whole + sum(facts.st_blocks for facts in sandbox.below(path)))
+    return 512 * sum(facts.st_blocks for facts in sandbox.everything(path))

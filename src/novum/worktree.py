@@ -17,6 +17,7 @@ Signature = tuple[int, int, int, int, int]
 LINK = 0o120000
 PLAIN = 0o100644
 DIRECTORY = 0o755
+_ATTRIBUTES = ("user.", "system.posix_acl")  # what a file's owner may set
 
 
 class Worktree:
@@ -103,16 +104,17 @@ class Worktree:
         for path, entry in list(self._wanted.items()):
             if found.get(path) == self._seen[path] and path not in unsure:
                 continue
-            if not self._is_intact(path):
+            intact = self._is_intact(path)
+            if not intact:
                 damaged.append(path)
+            if not intact or found[path] != self._seen[path]:
+                # Anew, for beside its content a file could bear what the trial wrote for the next.
                 self._remove(path)
                 self._write(path, entry)
-            elif found[path] != self._seen[path]:
-                self._settle(path, entry)
         return damaged
 
     def _unlock(self, needed: Iterable[str]) -> None:
-        """Give the directories their permissions back, from the top down."""
+        """Give the directories their permissions back, from the top down, and nothing else."""
         real = {""}  # a path below a link would lead out of here
         for path in ["", *sorted(needed)]:
             directory = self.directory / path
@@ -123,6 +125,7 @@ class Worktree:
                 real.add(path)
                 if stat.S_IMODE(mode) != DIRECTORY:
                     directory.chmod(DIRECTORY)
+                _strip(directory)
 
     def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
         self._commit, self._edited = None, edited
@@ -189,7 +192,8 @@ class Worktree:
             runs = bool(facts.st_mode & 0o100)
             if not stat.S_ISREG(facts.st_mode) or runs != bool(_permissions(entry) & 0o100):
                 return False
-            target.chmod(_permissions(entry))
+            if stat.S_IMODE(facts.st_mode) != _permissions(entry):
+                target.chmod(_permissions(entry))
             return facts.st_size == len(content) and target.read_bytes() == content
         except OSError:
             return False
@@ -217,6 +221,15 @@ class Worktree:
         for path in paths:
             while (path := path.rpartition("/")[0]) and path not in needed:
                 self._remove(path)
+
+
+def _strip(directory: Path) -> None:
+    """Take away what somebody may have written beside a directory's content: notes, and times."""
+    if hasattr(os, "listxattr"):
+        for name in os.listxattr(directory):
+            if name.startswith(_ATTRIBUTES):
+                os.removexattr(directory, name)
+    os.utime(directory)
 
 
 def _permissions(entry: Entry) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attack import ENDED, HONEST, REFUSED, SHOWN, UNREACHED, programs
+from attack import ENDED, HONEST, REFUSED, SHOWN, UNREACHED, Attack, programs
 from place import END, FIRST, READABLE, Place, furnish, machine
 
 from novum import labs
@@ -90,10 +90,10 @@ class RealGpt:
         self._source = (quick.path / "train.py").read_text()
         self._place = quick.other(toml, directory, dataset)
 
-    def run(self, edit: str):
+    def tried(self, attack: Attack):
         """Run the real program, edited."""
         names = {"text": self._source}
-        exec(edit, names)
+        exec(attack.program, names)
         assert names["text"] != self._source
         return self._place.run(names["text"])
 

@@ -58,7 +58,7 @@ def honest(attacked) -> float:
 
 @pytest.mark.parametrize("attack", ON_SMALL, ids=by_name)
 def test_a_cheat_gains_nothing(attack, attacked, honest):
-    result = attacked.run(attack.program)
+    result = attacked.tried(attack)
     assert broken_promise(attack, result, honest) == "", result.log[-2000:]
     after = attacked.run("")  # and the next trial finds nothing of it
     assert (after.state, after.detail) == (TrialState.MEASURED, "")
@@ -94,7 +94,7 @@ Came = Iterator[tuple[Attack, str]]
 def on_trials(place: Place, attacks: list[Attack], honest: float) -> Came:
     """Attacks on one lab, and what came of them just now."""
     for attack in attacks:
-        yield attack, outcome(attack, place.run(attack.program), honest)
+        yield attack, outcome(attack, place.tried(attack), honest)
 
 
 def everything(path: Path) -> Came:

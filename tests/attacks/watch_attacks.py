@@ -1,9 +1,9 @@
-"""Attacks on a small lab that are aimed at the machine which watches a trial and cleans up after it.
+"""Attacks on a small lab, aimed at the machine that watches a trial and cleans up after it.
 
 They are programs as in small_lab_attacks.py, and run in the same place.
 """
 
-from attack import ENDED, HONEST, programs
+from attack import ENDED, HONEST, LEFT, programs
 
 TIME = {
     "floods its progress file, and trains on while that is read": r"""
@@ -36,7 +36,17 @@ ENDINGS = {
         time.sleep(0.7)
     """,
 }
-LEFT = {
+NOTES = {
+    "leaves notes for the next trial beside the content of its files": """
+        for path in ('.', 'notes.txt', 'frozen', 'frozen/table.txt'):
+            got += [path for name in os.listxattr(path) if name == 'user.note']
+            got += [path] if os.stat(path).st_mtime_ns == 123456789 else []
+            try:
+                os.setxattr(path, 'user.note', b'x' * 2000)
+            except OSError:
+                pass
+            os.utime(path, ns=(123456789, 123456789))
+    """,
     "leaves directories among its artifacts that are too deep to be removed": """
         os.chdir(artifacts)
         for _ in range(3000):
@@ -46,5 +56,5 @@ LEFT = {
 ON_WATCH = [
     *programs("the watch", ENDED, "timeout", TIME),
     *programs("the watch", ENDED, "crash", ENDINGS),
-    *programs("the watch", HONEST, "measured", LEFT),
+    *programs(LEFT, HONEST, "measured", NOTES),
 ]

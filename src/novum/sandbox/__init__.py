@@ -13,7 +13,7 @@ from novum.sandbox.command import Command, Limits, Mount, search_path
 from novum.sandbox.confinement import NONE, Confinement, confinement_for, detect
 from novum.sandbox.leftovers import sweep
 from novum.sandbox.process import Breach, Excess, Process
-from novum.sandbox.tree import below, erase
+from novum.sandbox.tree import erase, everything
 
 __all__ = [
     "NONE",
@@ -25,10 +25,10 @@ __all__ = [
     "Mount",
     "Process",
     "Usage",
-    "below",
     "confinement_for",
     "detect",
     "erase",
+    "everything",
     "run",
     "search_path",
     "sweep",

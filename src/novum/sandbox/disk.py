@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from novum.sandbox.tree import below
+from novum.sandbox.tree import everything
 
 _BLOCK = 512
 _ENTRY = 1024  # what a file costs the disk beside its blocks, so that empty ones run out, too
@@ -67,7 +67,7 @@ class DiskUsage:
         start = time.time() - (time.monotonic() - self._started)  # by the clock as it is set now
         self._since = min(self._since, start - _TICK)
         for directory in self._directories:
-            for facts in below(directory):
+            for facts in everything(directory):
                 new = facts.st_ctime >= self._since
                 size += facts.st_blocks * _BLOCK + _ENTRY if new else 0
                 yield size

@@ -14,9 +14,11 @@ from pathlib import Path
 _LONGEST = 4000  # bytes of a path that every system takes at once
 
 
-def below(directory: Path) -> Iterator[os.stat_result]:
-    """The facts of everything in a tree, whatever its depth; what cannot be seen is left out."""
-    waiting = [os.fsencode(directory)]
+def everything(tree: Path) -> Iterator[os.stat_result]:
+    """The facts of a tree and all in it, whatever its depth; what cannot be seen is left out."""
+    waiting = [os.fsencode(tree)]
+    with suppress(OSError):
+        yield os.lstat(tree)
     while waiting:
         path = waiting.pop()
         with suppress(OSError):  # it changes while we look, or is locked
