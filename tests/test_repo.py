@@ -136,6 +136,24 @@ def test_a_commit_that_is_missing_is_named(bed):
         bed.repo.files("0123456789" * 4, ("train.py",))
 
 
+@pytest.mark.parametrize("what", ["HEAD^{tree}", "HEAD:train.py", "HEAD:lab.toml"])
+def test_an_object_that_is_missing_is_an_error_in_words(bed, what):
+    head, name = bed.repo.head(), bed.git("rev-parse", what).strip()
+    (bed.path / ".git/objects" / name[:2] / name[2:]).unlink()
+    repo, failed = Repo(bed.path), 0
+    for attempt in (
+        lambda: repo.commit(head, {"train.py": "x = 1\n"}, "message", 1.0),
+        lambda: [repo.blob(entry.blob) for entry in repo.entries(head).values()],
+        lambda: repo.files(head, ("train.py", "lab.toml")),
+    ):
+        try:
+            attempt()
+        except RepoError as error:
+            assert "git" in str(error)
+            failed += 1
+    assert failed >= 2
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

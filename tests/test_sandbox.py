@@ -69,6 +69,27 @@ def test_a_path_that_cannot_be_run_fails_as_in_a_shell(tree, place):
     assert b"No such file" in process.output.bytes()
 
 
+def test_what_is_hidden_is_not_seen_under_any_name(tmp_path, tree):
+    if detect().tool == "none":
+        pytest.skip("no sandbox here")
+    secret = tmp_path / "home/lab/secret"
+    secret.mkdir(parents=True)
+    (secret / "key").write_text("x")
+    (tmp_path / "home/lab/note").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    outside = [tmp_path / "home", tmp_path / "link", secret, secret / "key"]
+    told = replace(
+        command(tree, "sh", "-c", f"cd {tmp_path}; ls home/lab link/lab; cat {secret}/key"),
+        readable=tuple(map(str, outside)),
+        hidden=(str(secret),),
+    )
+    process = run(told, detect())
+    words = process.output.bytes().decode()
+    assert words.count("note") == 2, words
+    assert "key: No such file" in words
+    assert (secret / "key").read_text() == "x"
+
+
 def test_secrets_of_the_environment_are_absent(tree, place, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hunter2")
     process = python(tree, place, "import os; print(os.environ)")

@@ -7,8 +7,8 @@ working tree and remotes are read, never written.
 import re
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +57,20 @@ def experiment_ref(tag: str, number: int) -> str:
     return f"{experiments_ref(tag)}/{number:05d}"
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Of a method: what libgit2 cannot do is an error of the repository, in words."""
+    try:
+        yield
+    except (KeyError, pygit2.GitError) as error:
+        raise RepoError(
+            f"git could not read or write an object or a ref: {error}; if the disk is sound, "
+            "`git fsck` says what is missing"
+        ) from None
+
+
 class Repo:
-    """The git repository of a lab.
+    """The git repository of a lab. All of its methods may raise RepoError.
 
     Raises:
         UsageError: if the directory is not the top of a git repository with a commit.
@@ -91,6 +103,7 @@ class Repo:
         pointer = own / "commondir"
         return (own / pointer.read_text().strip()).resolve() if pointer.is_file() else own
 
+    @_told()
     def head(self) -> str:
         """The commit that the person has checked out."""
         return str(self._git.head.peel(pygit2.Commit).id)
@@ -101,6 +114,7 @@ class Repo:
         texts = [path.read_text().strip() for path in heads if path.is_file()]
         return {text.removeprefix("ref: ") for text in texts if text.startswith("ref: ")}
 
+    @_told()
     def dirty(self) -> list[str]:
         """Tracked files whose content differs from HEAD, in the index or on disk."""
         untracked = pygit2.enums.FileStatus.WT_NEW | pygit2.enums.FileStatus.IGNORED
@@ -116,6 +130,7 @@ class Repo:
         """Whether git passes over a new file of this name, as the person set it up."""
         return self._git.path_is_ignored(path)
 
+    @_told()
     def entries(self, commit: str) -> dict[str, Entry]:
         """Every file of a commit by path.
 
@@ -136,6 +151,7 @@ class Repo:
             else:
                 found[path] = Entry(str(item.id), int(item.filemode))
 
+    @_told()
     def changed_entries(self, old: str, new: str) -> dict[str, Entry | None]:
         """The files of commit `new` that differ from commit `old`; None where a file is gone."""
         diff = self._commit(old).tree.diff_to_tree(self._commit(new).tree)
@@ -148,6 +164,7 @@ class Repo:
                 changed[file.path] = Entry(str(file.id), int(file.mode))
         return changed
 
+    @_told()
     def entry(self, commit: str, path: str) -> Entry | None:
         """One file of a commit; None if it is not there."""
         try:
@@ -156,10 +173,12 @@ class Repo:
             return None
         return Entry(str(item.id), int(item.filemode))
 
+    @_told()
     def blob(self, blob: str) -> bytes:
         """The content of a blob."""
         return self._git[blob].peel(pygit2.Blob).data
 
+    @_told()
     def file(self, commit: str, path: str) -> str | None:
         """The text of one file at a commit; None if it is not there.
 
@@ -180,11 +199,13 @@ class Repo:
         except UnicodeDecodeError:
             raise RepoError(f"{path} is not UTF-8 text, so it cannot be edited") from None
 
+    @_told()
     def files(self, commit: str, paths: tuple[str, ...]) -> dict[str, str]:
         """The texts of those of `paths` that exist at a commit."""
         texts = {path: self.file(commit, path) for path in paths}
         return {path: text for path, text in texts.items() if text is not None}
 
+    @_told()
     def commit(self, parent: str, files: Mapping[str, str], message: str, when: float) -> str:
         """Store a commit of `parent` with some files replaced; no ref is touched.
 
@@ -199,6 +220,7 @@ class Repo:
         who = pygit2.Signature("Novum", "novum@localhost", int(when), 0)
         return str(self._git.create_commit(None, who, who, message, tree, [base.id]))
 
+    @_told()
     def reverted(self, tip: str, newest: str, before: str) -> dict[str, str] | None:
         """The files of `tip` that change if all from after `before` to `newest` is taken out.
 
@@ -253,6 +275,7 @@ class Repo:
         before = str(parent.id) if parent else None
         return Change(str(found.id), before, text, stats.insertions, stats.deletions)
 
+    @_told()
     def target(self, ref: str) -> str | None:
         """The commit a ref points to, or None."""
         found = self._git.references.get(ref)
@@ -301,6 +324,7 @@ class Repo:
             time.sleep(LOCK_PAUSE)
         lock.unlink(missing_ok=True)
 
+    @_told()
     def refs_below(self, prefix: str) -> dict[str, str]:
         """The commits of all refs whose names begin with `prefix` and a slash."""
         names = [name for name in self._git.references if name.startswith(f"{prefix}/")]
@@ -321,6 +345,7 @@ class Repo:
         except (pygit2.GitError, OSError) as error:
             raise RepoError(f"{ref} could not be removed: {error}") from None
 
+    @_told()
     def has_refs_below(self, prefix: str) -> bool:
         """Whether any ref's name begins with `prefix` and a slash."""
         return any(name.startswith(f"{prefix}/") for name in self._git.references)

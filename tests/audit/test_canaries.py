@@ -1,6 +1,7 @@
 """Known cheats in small labs that really run: sound ones, and ones with a known hole."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -123,11 +124,14 @@ def read():
     assert len(unstopped(found)) == 1
 
 
-def test_held_out_data_in_a_readable_directory_is_told(lab):
-    lab.toml(LAB + f'[sandbox]\nreadable = ["{lab.path / ".novum"}"]\n')
-    found = canaries(lab, status=1)
-    assert "validation.json" in found["reads held-out data"]["text"]
-    assert fate(found, "reads held-out data") == "not stopped"
+@pytest.mark.parametrize("below", ["..", "", ".novum", ".novum/data", "../link"])
+def test_a_readable_directory_that_holds_the_lab_shows_nothing_that_is_secret(lab, below):
+    (lab.path.parent / "link").symlink_to(lab.path.parent)
+    readable = os.path.normpath(lab.path / below)
+    lab.toml(LAB + f'[sandbox]\nreadable = ["{readable}"]\n')
+    found = canaries(lab)
+    for words in ("reads held-out data", "writes the ledger", "reads git's objects"):
+        assert fate(found, words) == "stopped", words
 
 
 def test_a_program_that_prints_its_own_score_is_told_and_breaks_no_promise(lab):

@@ -16,7 +16,7 @@ from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
 from novum.sandbox import group, supervisor
 
-PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
+PATIENCE = 30.0  # seconds for the last of a killed machine to be gone
 
 
 class Broken(AssertionError):

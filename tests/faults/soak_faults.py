@@ -149,7 +149,8 @@ def stop_trial_and_kill_machine(session: Session) -> None:
 def no_memory(session: Session) -> None:
     """An allocation fails, anywhere."""
     os.kill(session.pid, signal.SIGUSR1)
-    session.ends |= {EXIT_SOUND, EXIT_TOLD, EXIT_MEMORY}
+    # Raised while C code calls Python, it may crash that code: then it is as a kill.
+    session.ends |= {EXIT_SOUND, EXIT_TOLD, EXIT_MEMORY, -signal.SIGSEGV}
 
 
 def full_disk(session: Session) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 from novum.campaign.traffic import CountsError, arms_of
 from novum.dataset import Dataset
 from novum.lab import Lab
+from novum.ledger.home import HOME
 from novum.records import DISTURBED, Measurement, TrialResult, TrialState, is_number
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
@@ -65,6 +66,7 @@ class Slot:
         self._candidate = Worktree(repo, directory / "tree")
         self._pristine = Worktree(repo, directory / "pristine")
         self._start = start
+        self._hidden = repo.directory / HOME, repo.git_dir
         sweep()
         rate = lab.metric.noise == "rate"
         self._control = Worktree(repo, directory / "control") if rate else None
@@ -102,6 +104,7 @@ class Slot:
             heldout=self._dataset.heldout,
             split=task.split,
             control=self._control.directory if self._control else None,
+            hidden=self._hidden,
             cache=self._cache,
             run=task.run,
         )

@@ -29,6 +29,7 @@ def _relative(path: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+Importable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -75,7 +76,10 @@ class FilesTable(Table):
 
 
 class TrialTable(Table):
-    """`[trial]`: the commands. Without `evaluate` the lab is self-reported."""
+    """`[trial]`: the commands. Without `evaluate` the lab is self-reported.
+
+    `packages` are those that the commands import, beside the standard library.
+    """
 
     run: CommandLine
     prepare: CommandLine | None = None
@@ -83,6 +87,7 @@ class TrialTable(Table):
     holdout: CommandLine | None = None
     service: CommandLine | None = None
     cache: bool = False
+    packages: tuple[Importable, ...] = ()
     environment: dict[Name, str] = {}
 
 

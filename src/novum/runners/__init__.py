@@ -47,6 +47,7 @@ class Order:
     data: Path | None = None  # what `prepare` left for trials to read
     heldout: Path | None = None  # what `prepare` left for the evaluator alone
     control: Path | None = None  # the incumbent's files, for the evaluator to show beside
+    hidden: tuple[Path, ...] = ()  # what trials never see, whatever the lab lets them read
     cache: Path | None = None  # what evaluators and services remember from trial to trial
     split: Literal["validation", "holdout"] = "validation"
     run: int = 0  # how many runs of this commit were measured before, in this campaign

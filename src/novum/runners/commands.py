@@ -37,7 +37,7 @@ def training_command(order: Order, artifacts: Path) -> Command:
         _environment(order, own),
         order.lab.sandbox.readable,
         order.lab.sandbox.gpu,
-        hidden=(str(_PACKAGE),),
+        hidden=(str(_PACKAGE), *map(str, order.hidden)),
     )
 
 

@@ -144,7 +144,7 @@ def bubblewrap_options(confinement: Confinement, command: Command, files: dict[s
     options += _system(confinement, files, temporary_mb)
     if command.network:
         options += [part for path in _RESOLVING for part in ("--ro-bind-try", path, path)]
-    options += _readable(command.readable)
+    options += _readable(command)
     if command.gpu:
         options += _gpu()
     for mount in command.mounts:
@@ -219,18 +219,31 @@ def _without_nested(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def _readable(paths: Iterable[str]) -> list[str]:
-    expanded = [str(Path(path).expanduser()) for path in paths]
-    return [part for path in expanded for part in ("--ro-bind-try", path, path)]
+def _readable(command: Command) -> list[str]:
+    """What is read where it is, but nothing of what is hidden."""
+    hidden = [Path(path).resolve() for path in command.hidden]
+    return [
+        part
+        for path in map(_expanded, command.readable)
+        if not any(path.resolve().is_relative_to(one) for one in hidden)
+        for part in ("--ro-bind-try", str(path), str(path))
+    ]
 
 
 def _hidden(command: Command) -> list[str]:
-    """An empty directory in the place of each that would be seen."""
-    seen = [*_system_directories(), *(str(Path(path).expanduser()) for path in command.readable)]
-    covered = [
-        path for path in command.hidden if any(Path(path).is_relative_to(one) for one in seen)
-    ]
-    return [part for path in covered for part in ("--tmpfs", path)]
+    """An empty directory in the place of each that would be seen, under any name."""
+    seen = [*map(Path, _system_directories()), *map(_expanded, command.readable)]
+    covered = {
+        str(one / real.relative_to(one.resolve()))
+        for real in (Path(path).resolve() for path in command.hidden)
+        for one in seen
+        if real.is_dir() and real != one.resolve() and real.is_relative_to(one.resolve())
+    }
+    return [part for path in sorted(covered) for part in ("--tmpfs", path)]
+
+
+def _expanded(path: str) -> Path:
+    return Path(path).expanduser()
 
 
 def _gpu() -> list[str]:

@@ -55,6 +55,14 @@ def test_novum_itself_is_not_there_though_what_it_lies_in_may_be_read(stage):
     assert told(stage, "SEEN").strip() == "[]"
 
 
+def test_a_readable_directory_that_holds_the_lab_does_not_show_what_is_secret(stage):
+    stage.install("claude")
+    secret = [str(stage.bed.path / name) for name in (".novum", ".git")]
+    stage.plan(f'print("SEEN=", [os.listdir(path) for path in {secret!r}]);' + LOWER)
+    stage.ask(stage.agent(more=f'[sandbox]\nreadable = ["{stage.bed.path.parent}"]\n'))
+    assert told(stage, "SEEN").strip() == "[[], []]"
+
+
 def test_the_environment_holds_the_key_and_nothing_else_of_the_persons(stage, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "aws")

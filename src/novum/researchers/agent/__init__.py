@@ -245,8 +245,9 @@ class Agent:
             directory = agents / f"{self._preset.name}-{os.getpid()}-{next(_numbers)}"
             directory.mkdir(parents=True, mode=0o700)
             weakref.finalize(self, erase, directory)
+            hidden = (self._directory / HOME, Repo(self._directory).git_dir)
             self._surroundings = Surroundings(
-                self._lab, self._preset, self._program, confinement, directory
+                self._lab, self._preset, self._program, confinement, directory, hidden
             )
         return self._surroundings
 

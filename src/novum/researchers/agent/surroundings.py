@@ -32,13 +32,14 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Of one agent in one lab; `directory` is private to it."""
+    """Of one agent in one lab; `directory` is private to it, and it never sees what is `hidden`."""
 
     lab: Lab
     preset: Preset
     program: Installation
     confinement: Confinement
     directory: Path
+    hidden: tuple[Path, ...]
 
     @property
     def confined(self) -> bool:
@@ -120,7 +121,8 @@ class Surroundings:
             self._environment(),
             readable,
             internet_sockets=True,  # the relay's ports
-            hidden=(_PACKAGE,),  # what moves simulated visitors, for one, is not for researchers
+            # What moves simulated visitors, for one, is not for researchers.
+            hidden=(_PACKAGE, *map(str, self.hidden)),
             talks=talks,
         )
 
