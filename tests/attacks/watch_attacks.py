@@ -37,6 +37,11 @@ ENDINGS = {
     """,
 }
 NOTES = {
+    "leaves directories among its artifacts that are too deep to be removed": """
+        os.chdir(artifacts)
+        for _ in range(3000):
+            os.mkdir('d'); os.chdir('d')
+    """,
     "leaves notes for the next trial beside the content of its files": """
         for path in ('.', 'notes.txt', 'frozen', 'frozen/table.txt'):
             got += [path for name in os.listxattr(path) if name == 'user.note']
@@ -46,11 +51,6 @@ NOTES = {
             except OSError:
                 pass
             os.utime(path, ns=(123456789, 123456789))
-    """,
-    "leaves directories among its artifacts that are too deep to be removed": """
-        os.chdir(artifacts)
-        for _ in range(3000):
-            os.mkdir('d'); os.chdir('d')
     """,
 }
 ON_WATCH = [

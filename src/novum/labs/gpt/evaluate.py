@@ -342,13 +342,14 @@ class Text:
         if len(content) != meta["splits"][split]["tokens"] or not rows:
             raise NotReady(f"{split}.bin is not what meta.json says: run prepare.py again")
         starts = torch.arange(rows) * ((len(self.tokens) - 1) // rows)
-        places = starts[:, None] + torch.arange(self.length + 1)
-        self.batches = self.tokens[places].split(self.batch)
-        self.surprise = surprise(self.tokens)[places[:, 1:]].split(self.batch)
+        windows = self.tokens[starts[:, None] + torch.arange(self.length + 1)]
+        self.batches = windows.split(self.batch)
+        costs = surprise(windows.flatten()).view(windows.shape)
+        self.surprise = costs[:, 1:].split(self.batch)
 
 
 def surprise(tokens: torch.Tensor) -> torch.Tensor:
-    """The nats that each token costs who only counts what follows which two, elsewhere in the text.
+    """The nats that each token costs who only counts what follows which two, in all other places.
 
     It needs no training, so what a model knows beyond this is worth a second look.
     """
@@ -401,9 +402,9 @@ def all_cuts(length: int):
 def draw_cuts(places, known: torch.Tensor) -> torch.Tensor:
     """Where the future of each row of a batch begins, drawn by the operating system.
 
-    Half of them anywhere, the others after a token of which the model knew the more than mere
-    counting knows (`known`, in nats, [batch, length]) the likelier: a glance at the future shows
-    where it is worth something, however seldom that is.
+    Half of them anywhere; the others at a token, the likelier the more the model knew of it beyond
+    mere counting (`known`, in nats, [batch, length]): a glance at the future shows where it is
+    worth something, however seldom that is.
     """
     cuts = []
     for number, row in enumerate(known.tolist()):
