@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novum.errors import LabError
-from novum.lab import LAB_FILE, Lab, line_of, parse_lab, read_lab
+from novum.lab import LAB_FILE, Lab, parse_lab, read_lab
+from novum.tables import line_of
 
 SOUND = """\
 [lab]
@@ -192,7 +193,9 @@ def test_a_holdout_without_an_evaluator_is_refused():
 
 
 def test_a_syntax_error_names_its_line():
-    assert "line 2" in complaint("[lab]\nname = \n")
+    assert complaint("[lab]\nname = gpt\n") == (
+        "lab.toml:2 cannot be read: Invalid value: `name = gpt`; texts stand in quotes"
+    )
 
 
 @given(st.text(max_size=200))
@@ -214,7 +217,7 @@ def test_any_value_at_any_key_is_read_or_answered_with_a_line(line, value):
     try:
         parse_lab(text)
     except LabError as error:
-        assert re.match(r"lab\.toml(:\d+)?: ", str(error))
+        assert re.match(r"lab\.toml(:\d+)?( cannot be read)?: ", str(error))
 
 
 def test_a_directory_without_a_lab_says_how_to_make_one(tmp_path):
@@ -226,6 +229,46 @@ def test_a_lab_that_is_not_text_is_a_lab_error(tmp_path):
     (tmp_path / LAB_FILE).write_bytes(b"\xff\xfe")
     with pytest.raises(LabError, match="cannot be read"):
         read_lab(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("editable =", "editible =", "unknown key `files.editible` (is `editable` meant?)"),
+        ("seconds = 300", 'seconds = "300"', "must be a number, without quotes"),
+        ("question = ", "question = 7 #", "must be text, in quotes"),
+        ('["train.py"]', '"train.py"', 'must be a list, such as ["train.py"]'),
+        ('["python", "train.py"]', '"python train.py"', 'such as ["python", "train.py"]'),
+        ("{ max = 45000 }", "45000", "must be a table, of min, max, weight"),
+        ('name = "gpt"', 'name = "my lab"', "must be a name: letters, digits"),
+        ("seconds = 300", "seconds = -1", "must be greater than 0"),
+        ('"minimize"', '"lower"', "must be 'minimize' or 'maximize'"),
+    ],
+)
+def test_what_would_be_right_is_said_in_words_of_toml(old, new, said):
+    text = replaced(old, new)
+    complained = complaint(text)
+    assert complained.startswith(f"lab.toml:{line_in(text, new)}: ")
+    assert said in complained
+
+
+def test_text_that_is_no_utf8_names_its_line(tmp_path):
+    (tmp_path / LAB_FILE).write_bytes(b"[lab]\n# caf\xe9\n")
+    with pytest.raises(LabError, match=r"lab\.toml:2 cannot be read: no UTF-8; save it as UTF-8"):
+        read_lab(tmp_path)
+
+
+def test_a_file_of_an_editor_that_begins_with_a_mark_of_byte_order_is_read(tmp_path):
+    (tmp_path / LAB_FILE).write_text(SOUND, encoding="utf-8-sig")
+    assert read_lab(tmp_path) == parse_lab(SOUND)
+
+
+def test_the_line_of_a_key_in_a_list_of_tables_is_that_of_its_own_table():
+    text = "[[a]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\n[[a.b]]\nx = 3\n[c]\nx = 4\n"
+    assert line_of(text, ("a", "0", "b", "0", "x")) == 4
+    assert line_of(text, ("a", "1", "b", "1", "x")) == 8
+    assert line_of(text, ("a", "1", "x")) == 5
+    assert line_of(text, ("c", "x")) == 10
 
 
 def test_the_line_of_a_key_that_is_not_there_is_the_line_of_its_table():

@@ -7,7 +7,7 @@ import pytest
 
 from novum.campaign.events import Judged
 from novum.errors import LabError, UsageError
-from novum.lab import read_lab
+from novum.lab import parse_lab, read_lab
 from novum.labs import create, templates
 from novum.ledger import Ledger
 from novum.opening import Wish, assemble, begin, choose, go_on, problems
@@ -117,7 +117,21 @@ def test_files_that_git_does_not_know_are_named(ready):
     with pytest.raises(LabError) as caught:
         start(ready)
     assert "git add model.py" in str(caught.value)
-    assert "git add evaluate.py" in str(caught.value)
+    assert "git add evaluate.py, and commit" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("trian.py", "trian.py in lab.toml is no file of the lab; is train.py meant?"),
+        ("*.py", "*.py in lab.toml is no file of the lab; name each file, without patterns"),
+        ("notes", "notes in lab.toml is a directory; name its files one by one, such as notes/"),
+    ],
+)
+def test_what_is_no_file_is_not_answered_with_git_add(ready, named, said):
+    text = (ready.path / "lab.toml").read_text().replace('"train.py"', f'"{named}"')
+    (problem,) = problems(parse_lab(text), ready.repo, unconfined=True)
+    assert problem.startswith(said)
 
 
 def test_a_program_of_a_command_that_git_does_not_know_is_named(ready):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from novum.terminal import duration, figure, harmless, sparkline
+from novum.terminal import cut, duration, figure, harmless, sparkline
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,26 @@ def test_text_from_outside_moves_no_cursor():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(8, "8 s"), (245, "4 min 05 s"), (12_000, "3 h 20 min")]
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (0.25, "0.25 s"),
+        (8, "8 s"),
+        (245, "4 min 05 s"),
+        (12_000, "3 h 20 min"),
+        (180_000, "2 d 2 h"),
+    ],
 )
 def test_a_duration_has_its_two_largest_units(seconds, told):
     assert duration(seconds) == told
+
+
+def test_a_text_is_cut_with_an_ellipsis_and_never_longer_than_asked():
+    assert [cut("one two", most) for most in (9, 7, 6, 5, 4, 1)] == [
+        "one two",
+        "one two",
+        "one t…",
+        "one…",
+        "one…",
+        "…",
+    ]

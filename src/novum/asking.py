@@ -18,6 +18,7 @@ from novum.patch import apply_edits
 from novum.records import Edit, Proposal
 from novum.repo import Repo
 from novum.standing import Standing
+from novum.terminal import cut, typed
 
 LONGEST = 20_000  # characters of words; what is longer is no idea but a document
 LONGEST_TITLE = 200
@@ -143,14 +144,15 @@ def idea(directory: Path, words: str, diff: str | None = None) -> str:
         return f"noted; {_reader(on, running, directory, 'works it out when it proposes next')}"
     title, _, hypothesis = text.partition("\n")
     if len(title) > LONGEST_TITLE:
-        title, hypothesis = title[: LONGEST_TITLE - 1] + "…", text
+        title, hypothesis = cut(title, LONGEST_TITLE), text
     edits = edits_in(on, diff)
     proposal = Proposal(title, edits, hypothesis.strip() or title, researcher=PERSON)
     with closing(Ledger(directory)) as ledger:
         propose(ledger, proposal)
         running = ledger.is_running()
     if running:
-        return f"handed to the running campaign, as its next experiment; see: novum log {directory}"
+        see = f"novum log {typed(directory)}"
+        return f"handed to the running campaign, as its next experiment; see: {see}"
     verb = "run" if on.campaign is None else "resume"
     return f"noted; nothing runs now, and it is tried first by: novum {verb} {directory}"
 

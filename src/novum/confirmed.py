@@ -7,10 +7,13 @@ from typing import Any
 
 from novum.judge.confirm import Claim
 from novum.judge.words import number
+from novum.lab import parse_lab
+from novum.lab.tables import Noise
 from novum.ledger import Campaign, Confirmation, Finding, Ledger
 from novum.ledger.confirmations import ABLATION
 from novum.terminal import counted
 
+NO_HOLDOUT = "fresh seeds (there is no holdout)"
 EXACT = 1e-9  # of the gain: an interval that is narrower is rounding
 
 
@@ -26,6 +29,7 @@ class Claimed:
     claim: Claim
     believed: float | None
     split: str
+    noise: Noise
     dial: Mapping[str, float] | None
     detail: str
 
@@ -34,15 +38,24 @@ class Claimed:
         """The dial's other value, such as "depth = 6"; empty for the lab's own."""
         return ", ".join(f"{name} = {value:g}" for name, value in (self.dial or {}).items())
 
+    @property
+    def basis(self) -> str:
+        """On what the claim rests, such as "4 pairs on the holdout"."""
+        count = blocks(self.claim.pairs, self.noise)
+        if self.noise == "rate":  # whether a group was held out for it is the evaluator's to say
+            return f"{count} of new visitors"
+        return f"{count} on {'the holdout' if self.split == 'holdout' else NO_HOLDOUT}"
+
 
 def claims(ledger: Ledger, campaign: Campaign) -> tuple[list[Claimed], list[Claimed]]:
     """All claims of a campaign, and apart from them what its ablations found; oldest first."""
     numbers = {one.id: one.number for one in ledger.experiments(campaign.id)}
+    noise = parse_lab(campaign.lab).metric.noise
     found: tuple[list[Claimed], list[Claimed]] = ([], [])
     for confirmation in ledger.confirmations.finished(campaign.id):
         parts = confirmation.reason == ABLATION
         findings = ledger.confirmations.findings(confirmation.id)
-        found[parts].extend(claimed(confirmation, findings, numbers))
+        found[parts].extend(claimed(confirmation, findings, numbers, noise))
     return found
 
 
@@ -53,7 +66,10 @@ def headline(known: Sequence[Claimed]) -> Claimed | None:
 
 
 def claimed(
-    confirmation: Confirmation, findings: Sequence[Finding], numbers: Mapping[int, int]
+    confirmation: Confirmation,
+    findings: Sequence[Finding],
+    numbers: Mapping[int, int],
+    noise: Noise,
 ) -> list[Claimed]:
     """The findings of one confirmation; `numbers` are those of experiments, by their ids."""
     plan = confirmation.plan
@@ -67,11 +83,19 @@ def claimed(
             claim=found.claim,
             believed=found.believed,
             split=plan.split,
+            noise=noise,
             dial=plan.dial,
             detail=found.detail,
         )
         for found in findings
     ]
+
+
+def blocks(count: int, noise: Noise) -> str:
+    """So many comparisons: 4 pairs of runs, or of a rate 4 batches of visitors."""
+    if noise == "rate":
+        return f"{count} batch{'' if count == 1 else 'es'}"
+    return counted(count, "pair")
 
 
 def gain_words(claim: Claim) -> str:
@@ -90,15 +114,13 @@ def sentence(claimed: Claimed) -> str:
     """A claim in words: what against what, whether it is confirmed, by how much, on what."""
     claim = claimed.claim
     against = "the start" if claimed.against == 0 else f"experiment {claimed.against}"
-    where = "the holdout" if claimed.split == "holdout" else "fresh seeds (there is no holdout)"
     under = f", with {claimed.dial_words}" if claimed.dial else ""
     compared = f"experiment {claimed.of} against {against}{under}"
-    pairs = f"{counted(claim.pairs, 'pair')} on {where}"
     verdict = "confirmed" if claim.confirmed else "not confirmed"
     if claim.pairs == 0:
-        return f"{compared}: {verdict}; no pair could be measured: {claimed.detail}"
+        return f"{compared}: {verdict}; nothing could be measured: {claimed.detail}"
     lost = f"; {claimed.detail}" if claimed.detail else ""
-    return f"{compared}: {verdict}, {gain_words(claim)}, {pairs}{lost}"
+    return f"{compared}: {verdict}, {gain_words(claim)}, {claimed.basis}{lost}"
 
 
 def part_sentence(claimed: Claimed) -> str:
@@ -108,7 +130,7 @@ def part_sentence(claimed: Claimed) -> str:
     claim = claimed.claim
     if claim.pairs == 0:
         return f"{noun} {which}: the code does not run without: {claimed.detail}"
-    return f"{noun} {which}: gains {gain_words(claim)}, {claim.pairs} pairs"
+    return f"{noun} {which}: gains {gain_words(claim)}, {blocks(claim.pairs, claimed.noise)}"
 
 
 def facts(claimed: Claimed) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from novum.lab import parse_lab
 from novum.ledger import Campaign, Experiment, Ledger, Trial
 from novum.records import Outcome, TrialState
 from novum.repo import HASH
+from novum.terminal import cut
 
 FILE = "results.tsv"
 LONGEST = 500
@@ -177,7 +178,7 @@ def one_line(text: str, longest: int) -> str:
     """Text from outside as data: one line, nothing that controls a terminal, and cut."""
     shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     shown = " ".join(shown.split())
-    return shown if len(shown) <= longest else shown[: longest - 1].rstrip() + "…"
+    return cut(shown, longest)
 
 
 def cell(text: str, longest: int = LONGEST) -> str:

@@ -29,7 +29,7 @@ from novum.records import (
     Verdict,
 )
 from novum.repo import Change, Repo
-from novum.terminal import counted
+from novum.terminal import counted, typed
 
 RESEARCHER = "imported"
 NO_COMMIT = "-"
@@ -89,7 +89,7 @@ def import_log(
             for segment, name in zip(log.segments, tags, strict=True)
         ]
     problems = [f"line {problem.line}: {problem.text}" for problem in log.problems]
-    return [*problems, *told, f"look at it: novum log {directory} --tag {tags[0]}"]
+    return [*problems, *told, f"look at it: novum log {typed(directory)} --tag {tags[0]}"]
 
 
 def _tags(ledger: Ledger, log: Log, tag: str | None) -> list[str]:

@@ -122,7 +122,7 @@ def confirming_line(event: Confirming) -> Text:
     )
     return Text(
         f"     {event.confirmation.reason}: experiment {numbers[first.experiment]} beside {words}, "
-        f"at most {plan.pairs} pairs",
+        f"at most {confirmed.blocks(plan.pairs, event.standing.lab.metric.noise)}",
         style="cyan",
     )
 
@@ -131,7 +131,8 @@ def confirmed_lines(event: Confirmed) -> list[Text]:
     """What a confirmation came to, a line for each claim."""
     numbers = {keep.id: keep.number for keep in event.standing.keeps}
     lines = []
-    for one in confirmed.claimed(event.confirmation, event.findings, numbers):
+    noise = event.standing.lab.metric.noise
+    for one in confirmed.claimed(event.confirmation, event.findings, numbers, noise):
         words = confirmed.part_sentence(one) if one.without else confirmed.sentence(one)
         style = "bold green" if one.claim.confirmed and not one.without else "default"
         lines.append(Text(f"     {harmless(words)}", style=style))

@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False, unconfined: bool = F
     ]
     tracked = repo.entries(repo.head())
     found += [
-        f"{path} belongs to the lab, but is not tracked by git; run: git add {path}"
+        _untracked(path, repo, tracked)
         for path in (LAB_FILE, *lab.files.editable, *lab.files.frozen)
         if path not in tracked
     ]
@@ -114,7 +116,8 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False, unconfined: bool = F
     commands = (lab.trial.run, lab.trial.evaluate, lab.trial.holdout)
     words = {word for command in (*commands, lab.trial.prepare) for word in command or ()}
     found += [
-        f"{word} is part of a command in lab.toml, but is not tracked by git; run: git add {word}"
+        f"{word} is part of a command in lab.toml, but is not tracked by git; run: "
+        f"git add {shlex.quote(word)}, and commit"
         for word in sorted(words - tracked.keys() - {*lab.files.editable, *lab.files.frozen})
         if repo.has_untracked(word)
     ]
@@ -140,6 +143,19 @@ def missing_packages(lab: Lab) -> list[str]:
         f"which is not installed here; run: {remedy}"
         for remedy in remedies
     ]
+
+
+def _untracked(path: str, repo: Repo, tracked: Collection[str]) -> str:
+    """What is wrong with a file that lab.toml names and the commit does not have."""
+    if repo.has_untracked(path):
+        add = f"git add {shlex.quote(path)}"
+        return f"{path} belongs to the lab, but is not tracked by git; run: {add}, and commit"
+    below = next((name for name in tracked if name.startswith(f"{path}/")), None)
+    if below is not None:
+        return f"{path} in lab.toml is a directory; name its files one by one, such as {below}"
+    near = get_close_matches(path, tracked, 1)
+    meant = f"is {near[0]} meant? " if near else ""
+    return f"{path} in lab.toml is no file of the lab; {meant}name each file, without patterns"
 
 
 def _missing_sandbox(lab: Lab) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from novum.errors import PatchError
 from novum.records import Edit
+from novum.terminal import cut
 
 Files = Mapping[str, str]
 
@@ -55,7 +56,7 @@ def apply_edits(files: Files, edits: Sequence[Edit], editable: Collection[str]) 
 def named(path: str) -> str:
     """A path as somebody wrote it, cut; letters that only look like others are spelt out."""
     shown = path if path.isascii() and path.isprintable() else ascii(path)
-    return shown if len(shown) <= LONGEST_NAME else shown[:LONGEST_NAME] + "…"
+    return cut(shown, LONGEST_NAME)
 
 
 def _is_text(text: str) -> bool:

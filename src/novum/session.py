@@ -19,7 +19,7 @@ from novum.briefed import parent_of
 from novum.campaign import Asked, Machine, Stop, Stopped
 from novum.errors import CampaignError, PatchError, ResearcherError, UsageError
 from novum.export import ResultsFile
-from novum.lab import parse_lab, read_lab
+from novum.lab import Lab, parse_lab, read_lab
 from novum.ledger import Campaign, Ledger
 from novum.ledger.rows import IMPORTED
 from novum.live import LivePanel, PlainLines
@@ -29,6 +29,7 @@ from novum.records import Edit, Proposal
 from novum.repo import Repo
 from novum.report import write_report
 from novum.standing import Standing
+from novum.terminal import counted, typed
 from novum.views import keeps_table, plain_console
 
 Screen = LivePanel | PlainLines
@@ -46,7 +47,7 @@ def work(directory: Path, wish: Wish, *, resume: bool = False) -> None:
     with closing(Ledger(directory)) as ledger, ledger.lock():
         campaign = opening.choose(directory, repo, ledger, wish, resume=resume)
         console = plain_console()
-        console.print(_headline(campaign, lab.budget.seconds))
+        console.print(_headline(campaign, lab))
         for text in campaign.settings.get(opening.LACKING, ()):
             console.print(f"caution: {text}", soft_wrap=True)
         stopped, paused = run_to_end(directory, repo, ledger, campaign, console)
@@ -92,7 +93,8 @@ def check_deeply(directory: Path, wish: Thoroughness, *, quiet: bool) -> Report:
                 return check.run(fresh=wish.fresh)
             except Stopped:
                 raise CampaignError(
-                    f"stopped; nothing is lost, it goes on with: novum check {directory} --deep, "
+                    "stopped; nothing is lost, it goes on with: "
+                    f"novum check {typed(directory)} --deep, "
                     "and the same options"
                 ) from None
 
@@ -188,11 +190,11 @@ def _try(directory: Path, repo: Repo, ledger: Ledger, campaign: Campaign, reques
             try:
                 machine.run_requests()
             except Stopped:
-                return f"stopped; it goes on with: novum resume {directory}"
+                return f"stopped; it goes on with: novum resume {typed(directory)}"
     taken = ledger.requests.get(request)
     answer = (taken and taken.answer) or "experiment ?"
     number = re.search(r"experiment (\S+)", answer)
-    see = f"see: novum show {directory} {number[1] if number else '?'}"
+    see = f"see: novum show {typed(directory)} {number[1] if number else '?'}"
     if answer.startswith("repeats"):
         return f"not run: it {answer}; {see}, or run it all the same with --again"
     return f"{answer} of campaign {campaign.tag}; {see}"
@@ -254,7 +256,8 @@ def _confirm(
     for path in report(directory, ledger, campaign, None):
         console.print(f"wrote {path}", soft_wrap=True)
     if stopped:
-        console.print(f"stopped; it goes on with: novum confirm {directory}, and the same options")
+        again = f"novum confirm {typed(directory)}, and the same options"
+        console.print(f"stopped; it goes on with: {again}", soft_wrap=True)
 
 
 def confirm_now(
@@ -299,13 +302,15 @@ def report_folder(directory: Path, name: str) -> Path:
     return reports / name
 
 
-def _headline(campaign: Campaign, default: float) -> str:
-    seconds = campaign.settings["seconds"]
+def _headline(campaign: Campaign, lab: Lab) -> str:
+    seconds, default = campaign.settings["seconds"], lab.budget.seconds
     words = f"campaign {campaign.tag}: trials of {seconds:g} s"
     if seconds != default:
         words += f" (the lab's own default is {default:g} s)"
+    words += "" if lab.self_reported else ", and their evaluation"
     target = campaign.settings["target"]
-    words += f", {target} experiments" if target else ", until you stop it or ideas run out"
+    many = counted(target, "experiment") if target else "until you stop it or ideas run out"
+    words += f"; {many}"
     return words + f", proposed by {campaign.settings['researcher']}"
 
 
@@ -317,13 +322,22 @@ def _farewell(
     for path in report(directory, ledger, campaign, None):
         console.print(f"wrote {path}", soft_wrap=True)
     if stopped:
-        console.print(f"stopped; go on with: novum resume {directory}", soft_wrap=True)
+        console.print(f"stopped; go on with: novum resume {typed(directory)}", soft_wrap=True)
     else:
         console.print(
-            f"finished; the kept code is on branch autoresearch/{campaign.tag}; for more: "
-            f"novum resume {directory} --experiments N",
+            f"finished; the kept code is on branch autoresearch/{campaign.tag}\n"
+            f"for more: {_more(directory, ledger, campaign)}",
             soft_wrap=True,
         )
+
+
+def _more(directory: Path, ledger: Ledger, campaign: Campaign) -> str:
+    """What to do for more experiments: ask for more, or see that there are more ideas."""
+    target, done = campaign.settings["target"], len(ledger.experiments(campaign.id)) - 1
+    resume = f"novum resume {typed(directory)}"
+    if target is not None and done >= target:
+        return f"{resume} --experiments {done + 20}"
+    return f"write down more ideas, and then {resume}; or let others propose: --researcher NAME"
 
 
 @contextmanager

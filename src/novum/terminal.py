@@ -1,7 +1,10 @@
 """Small words: numbers and curves as text, and text from outside made harmless."""
 
+import errno
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from novum.records import Usage
 
@@ -13,6 +16,14 @@ CONTROL = re.compile(
     r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
+TO_DO = {  # about an error of the system
+    errno.ENOSPC: "; free some space, and do it again",
+    errno.EDQUOT: "; free some of your quota, and do it again",
+    errno.EROFS: "; Novum has to write there: make it writable, or copy the lab elsewhere",
+    errno.EACCES: "; Novum has to read and write there: give yourself the right to",
+    errno.EMFILE: "; allow more open files: ulimit -n 4096",
+}
+
 
 def harmless(text: str) -> str:
     """Text that came from a run, without anything that a terminal would obey."""
@@ -22,6 +33,22 @@ def harmless(text: str) -> str:
 def storable(text: str) -> str:
     """Text without halves of characters, which could not be sent, stored or written anywhere."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cut(text: str, most: int) -> str:
+    """Text of at most `most` characters; what was cut off is told by an ellipsis."""
+    return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + "…"
+
+
+def typed(path: Path) -> str:
+    """A path as a person can type it behind a command: in quotes where a shell asks for them."""
+    return shlex.quote(str(path))
+
+
+def system_error(error: OSError, where: object = "the system") -> str:
+    """What the system refuses, where if it does not say so itself, and what a person can do."""
+    to_do = TO_DO.get(error.errno or 0, "")
+    return f"{error.filename or where}: {error.strerror or error}{to_do}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -68,10 +95,12 @@ def cost(usage: Usage) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the largest units that matter: 8 s, 4 min 05 s, 3 h 20 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    """A length of time in its two largest units: 3 h 12 min, 4 min 05 s, 45 s."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s" if seconds >= 1 or seconds == 0 else f"{seconds:.2f} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    if total < 86400:
+        return f"{total // 3600} h {total % 3600 // 60:02d} min"
+    return f"{total // 86400} d {total % 86400 // 3600} h"

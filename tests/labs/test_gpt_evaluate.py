@@ -128,8 +128,7 @@ def refused(run):
 
     def check(artifacts, *words):
         status, printed, result = run(artifacts)
-        assert (status, result) == (1, None)
-        assert printed.startswith("evaluate.py: ")
+        assert (status, result) == (65, None)
         assert printed.count("\n") == 1
         assert all(word in printed for word in words), printed
         return printed

@@ -122,7 +122,7 @@ def test_alerts_can_be_allowed_by_their_name(filters_of):
         ('[reactive]\nodd = ""', "reactive.odd: this is no SMARTS"),
         ("[novelty]\nmax_similarity = 0.0", "novelty.max_similarity"),
         ('[novelty]\nknown = "nowhere.smi"', "nowhere.smi: No such file"),
-        ("[filter]", "filters.toml: unknown key `filter`; known here: range, alerts"),
+        ("[filter]", "filters.toml:1: unknown key `filter`; known here: range, alerts"),
         ("[range", "filters.toml cannot be read: "),
     ],
 )

@@ -37,7 +37,10 @@ def test_a_class_of_the_users_own_is_named_by_its_path(tmp_path):
         ("oracle = 3", r"has no table \[oracle\]"),
         ("[oracle]\nproperty = 'qed'", r"\[oracle\] `kind` is missing"),
         ("[oracle]\nkind = 'property'", r"\[oracle\] `property` is missing"),
-        ("[oracle]\nkind = 'property'\npropperty = 'qed'", "unknown key `propperty`; known here: "),
+        (
+            "[oracle]\nkind = 'property'\npropperty = 'qed'",
+            r"`propperty` \(is `property` meant\?\)",
+        ),
         ("[oracle]\nkind = 'property'\nproperty = 'luck'", "no property `luck`; known: .*qed"),
         ("[oracle]\nkind = 'property'\nproperty = 'qed'\nbetter = 'up'", "`better` = 'up'"),
     ],

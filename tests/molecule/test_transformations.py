@@ -64,7 +64,7 @@ def test_the_products_stand_in_the_order_of_the_file_the_most_drug_like_first(ma
         (ENTRY.format("a b", "C>>N"), "transformation.0.key"),
         (ENTRY.format("a", "C>>N") * 2, "more than one transformation has the key 'a'"),
         (ENTRY.format("a", "C>>N") + "odd = 1\n", "transformation.0.odd"),
-        ("[[idea]]\n", "ideas.toml: unknown key `idea`; known here: transformation"),
+        ("[[idea]]\n", "ideas.toml:1: unknown key `idea`; known here: transformation"),
         ("[[", "ideas.toml cannot be read: "),
     ],
 )

@@ -83,12 +83,12 @@ def test_a_backlog_that_is_missing_is_said_at_once(path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[idea\n", "line 1"),
+        ("[[idea\n", "ideas.toml:1 cannot be read"),
         (idea() + idea("a"), "more than one idea has the key 'a'"),
         (idea("a") + idea("", '[[idea.edit]]\nfile = "t"\nreplace = ""\n'), "idea.1.key"),
-        (idea(body=""), "idea.0.edit: Field required"),
+        (idea(body=""), "ideas.toml:1: `idea.0.edit` is missing"),
         (idea(body="edit = []\n"), "idea.0.edit"),
-        (idea(surprise="1"), "idea.0.surprise"),
+        (idea(surprise="1"), "ideas.toml:4: unknown key `idea.0.surprise`; known here: key, title"),
         (idea(expected='"much"'), "idea.0.expected"),
         (idea(body='[[idea.edit]]\nfile = "t"\nsearch = ""\nreplace = ""\n'), "search"),
         (idea(body='[[idea.edit]]\nfile = "t"\nsearch = "s"\n'), "idea.0.edit.0.replace"),

@@ -167,3 +167,18 @@ def test_a_command_is_told_where_its_result_goes(world, tmp_path):
     assert command.environment["NOVUM_RESULT"] == "/dev/fd/7"
     assert not [mount for mount in command.mounts if mount.writable]
     assert json.dumps(command.argv[:3]) == '["python", "-P", "-s"]'
+
+
+def test_what_an_evaluator_refuses_has_its_own_words_as_the_reason(world):
+    world.files = (("say.py", "import sys; print('it says `best`'); sys.exit(65)"),)
+    world.command = ("python", "say.py")
+    result = world.run(TRAIN)
+    assert (result.state, result.detail) == (TrialState.INVALID, "it says `best`")
+
+
+def test_an_evaluator_that_fails_is_no_refusal(world):
+    world.files = (("say.py", "import sys; print('it says `best`'); sys.exit(1)"),)
+    world.command = ("python", "say.py")
+    result = world.run(TRAIN)
+    assert result.state is TrialState.INVALID
+    assert result.detail == "the evaluation failed: exit status 1: it says `best`"

@@ -30,8 +30,14 @@ def test_what_is_not_said_is_as_documented(written):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[trafic]", r"unknown key `trafic`; known here: traffic, attribution"),
-        ("[traffic]\nshere = 1", r"unknown key `traffic.shere`; known here: share, holdout"),
+        (
+            "[trafic]",
+            r"unknown key `trafic` \(is `traffic` meant\?\); known here: traffic,",
+        ),
+        (
+            "[traffic]\nshere = 1",
+            r"`traffic.shere` \(is `share` meant\?\); known here: share",
+        ),
         ("[guards]\nx = {max = 1}", r"unknown key `guards.x.max`; known here: max_worse, bound"),
         ("[traffic]\nshare = 20", "`traffic.share` = 20"),
         ("[traffic]\nshare = nan", "`traffic.share` = nan"),

@@ -95,6 +95,13 @@ def test_without_a_holdout_group_the_claim_is_beside_the_start(bed, tmp_path):
     assert "| 1 claimed | the start | 20.00% of " in text
 
 
+def test_what_a_claim_rests_on_is_told_without_a_word_that_may_be_false(report):
+    """Whether a group was held out for it only the evaluator knows; that they are new is sure."""
+    _, text = report
+    assert "beside the start, 1 batch of new visitors;" in text
+    assert "on the holdout" not in text
+
+
 def test_the_rates_are_drawn(report):
     pytest.importorskip("matplotlib")
     directory, text = report

@@ -79,7 +79,9 @@ def _frame(figure: "Figure", audit: LogAudit, renderer: "RendererAgg") -> "Axes"
     better = "lower" if audit.log.minimize else "higher"
     metric = f"{one_line(audit.log.metric, 60)} ({better} is better)"
     across = (1 - 0.02 * length, length + 0.06 * length)
-    return canvas.frame(figure, across, _limits(audit), ("run", metric), renderer)
+    axes = canvas.frame(figure, across, _limits(audit), ("run", metric), renderer)
+    canvas.count_across(axes, 1, count)
+    return axes
 
 
 def _limits(audit: LogAudit) -> tuple[float, float]:

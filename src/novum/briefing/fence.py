@@ -8,7 +8,7 @@ import re
 import unicodedata
 from hashlib import sha256
 
-from novum.terminal import CONTROL
+from novum.terminal import CONTROL, cut
 
 MARK_DIGITS = 8
 _SEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # kinds of characters that nobody sees
@@ -42,11 +42,6 @@ def visible(text: str) -> str:
 def spelt_out(text: str) -> str:
     """The text of a file, where an unseen character is shown as ⟦U+202E⟧, for it may matter."""
     return text.replace("\r\n", "\n").translate(_SPELT)
-
-
-def cut(text: str, most: int) -> str:
-    """At most so many characters, with an ellipsis where something is missing."""
-    return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + "…"
 
 
 def one_line(text: str, most: int) -> str:

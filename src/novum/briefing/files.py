@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from novum.briefing.fence import Fence, cut, spelt_out
+from novum.briefing.fence import Fence, spelt_out
 from novum.briefing.size import BETWEEN, clipped, tokens
-from novum.terminal import counted
+from novum.terminal import counted, cut
 
 WIDEST = 2000  # characters of a line
 OUTLINE = 0.15  # of the room of a file that is cut: what is defined in the part left out

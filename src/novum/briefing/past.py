@@ -6,7 +6,7 @@ from math import isfinite
 
 from novum.briefing import curve
 from novum.briefing.failure import explanation
-from novum.briefing.fence import Fence, cut, one_line, visible
+from novum.briefing.fence import Fence, one_line, visible
 from novum.errors import PatchError
 from novum.judge.words import comparison, number
 from novum.ledger import Experiment, Ledger, Trial
@@ -15,7 +15,7 @@ from novum.lessons import score_of
 from novum.patch import apply_edits, diff
 from novum.records import Proposal, TrialState
 from novum.standing import Standing
-from novum.terminal import counted
+from novum.terminal import counted, cut
 
 TITLE, HYPOTHESIS, REASON = 160, 600, 400  # characters
 DIFF_LINES, DIFF_WIDTH = 24, 160

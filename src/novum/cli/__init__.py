@@ -9,6 +9,7 @@ import click
 
 from novum.cli import agents, asking, assay, campaigns, exchange, labs, looking, molecules, site
 from novum.errors import NovumError
+from novum.terminal import system_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -38,7 +39,7 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         sys.exit(1)
     except OSError as error:
-        click.echo(f"novum: {error.filename or 'system'}: {error.strerror}", err=True)
+        click.echo(f"novum: {system_error(error)}", err=True)
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ AGENTS = ("claude", "codex", "cursor", "gemini", "opencode")
 )
 @click.option("--config", type=click.Choice(AGENTS), help="Print what this agent's settings need.")
 def mcp(lab: Path, http: int | None, config: str | None) -> None:
-    """Serve the LAB to an agent, over the Model Context Protocol: it proposes, we measure."""
+    """Serve the LAB to an agent over MCP: it proposes, we measure."""
     if config is not None:
         from novum.lab import read_lab
         from novum.mcp.clients import setting
@@ -48,7 +48,7 @@ def mcp(lab: Path, http: int | None, config: str | None) -> None:
 @LAB
 @click.option("--force", is_flag=True, help="Replace what is there and differs.")
 def skill(lab: Path, force: bool) -> None:
-    """Write what coding agents read into the LAB: a skill, and a section of AGENTS.md."""
+    """Write what coding agents read: a skill, and in AGENTS.md."""
     from novum.lab import read_lab
     from novum.skill import install
 

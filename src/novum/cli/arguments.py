@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from novum.errors import UsageError
+from novum.terminal import typed
 
 if TYPE_CHECKING:
     from novum.ledger import Campaign, Experiment, Ledger
@@ -108,7 +109,7 @@ def ledger_of(lab: Path) -> "Ledger":
         raise UsageError(f"there is no directory {lab}")
     if not Ledger.exists(lab):
         read_lab(lab)  # says so if it is not a lab at all
-        raise UsageError(f"no campaign has run in {lab} yet; start one: novum run {lab}")
+        raise UsageError(f"no campaign has run in {lab} yet; start one: novum run {typed(lab)}")
     return Ledger(lab)
 
 

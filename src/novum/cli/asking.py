@@ -16,7 +16,7 @@ from novum.errors import UsageError
     help="A unified diff that makes the change; - reads it from standard input.",
 )
 def idea(lab_and_words: tuple[str, ...], patch: Path | None) -> None:
-    """Put in an idea: in words, for whoever proposes, or with a PATCH, as an experiment."""
+    """Put in an idea: in words, or with a PATCH as an experiment."""
     from novum import asking
 
     lab, text = worded("idea", lab_and_words)
@@ -26,7 +26,7 @@ def idea(lab_and_words: tuple[str, ...], patch: Path | None) -> None:
 @click.command()
 @click.argument("lab_and_words", metavar="[LAB] WORDS", nargs=-1, required=True)
 def say(lab_and_words: tuple[str, ...]) -> None:
-    """Say something to whoever proposes: it is in every briefing from now on."""
+    """Say something to whoever proposes, in every briefing."""
     from novum import asking
 
     lab, text = worded("say", lab_and_words)

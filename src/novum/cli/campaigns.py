@@ -21,6 +21,7 @@ from novum.cli.arguments import (
     site_room,
 )
 from novum.errors import UsageError
+from novum.terminal import typed
 
 if TYPE_CHECKING:
     from novum.opening import Wish
@@ -104,7 +105,7 @@ def compare(
     as_json: bool,
     **wishes: Any,  # noqa: ANN401  as click passes them
 ) -> None:
-    """Run several researchers in the same lab, each in campaigns of its own, side by side."""
+    """Run several researchers in the same lab, side by side."""
     from novum import comparison
     from novum.comparison import page, plan
     from novum.comparison.facts import as_json as plain
@@ -150,7 +151,10 @@ def confirm(
     prune: bool,
     as_json: bool,
 ) -> None:
-    """Run the best again beside the start, on fresh seeds and the holdout: is the gain real?"""
+    """Run the best again beside the start: is the gain real?
+
+    It runs on fresh seeds, and on the holdout where the lab has one.
+    """
     from novum import opening, session, views
     from novum.campaign import Asked
 
@@ -181,9 +185,10 @@ def stop(lab: Path, now: bool) -> None:
 @LAB
 @click.option("--dry-run", is_flag=True, help="Only say what there is, and what would go.")
 def gc(lab: Path, dry_run: bool) -> None:
-    """Say what a lab takes of the disk; remove leftovers, and pack the rest.
+    """Say what a lab takes of the disk, and tidy it up.
 
-    No idea, change, result, verdict or log is ever removed.
+    Leftovers are removed, and the rest is packed. No idea, change, result, verdict or log is
+    ever removed.
     """
     from novum import upkeep
 
@@ -204,7 +209,7 @@ def visited(lab: Path, visitors: str | None) -> Iterator[None]:
         yield
         return
     with site_room("embedded").visited(lab) as address:
-        click.echo(f"simulated people visit {address}; look: novum site {lab}")
+        click.echo(f"simulated people visit {address}; look: novum site {typed(lab)}")
         yield
 
 

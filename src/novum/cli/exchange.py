@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Write audit.png and audit.json here.")
 @JSON
 def audit(path: Path, noise: float | None, out: Path | None, as_json: bool, **how: Any) -> None:  # noqa: ANN401  as click passes them
-    """Say how much of somebody's log would survive: results.tsv, or pi's JSON lines.
+    """Say how much of somebody's log would survive.
 
-    PATH is the log, or a directory that holds one. No lab is needed.
+    PATH is the log, results.tsv or pi's JSON lines, or a directory that holds one. No lab is
+    needed.
     """
     from novum.audit import page
     from novum.audit.log import audit_log
@@ -52,7 +53,7 @@ def audit(path: Path, noise: float | None, out: Path | None, as_json: bool, **ho
 @METRIC
 @DIRECTION
 def import_(log: Path, lab: Path, tag: str | None, **how: Any) -> None:  # noqa: ANN401  as click passes them
-    """Turn somebody's LOG into a campaign of the LAB's ledger, to look at."""
+    """Turn somebody's LOG into a campaign of the LAB, to look at."""
     from novum import importing
 
     for line in importing.import_log(log, lab, tag, **how):
@@ -67,7 +68,7 @@ def import_(log: Path, lab: Path, tag: str | None, **how: Any) -> None:  # noqa:
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
 def export(lab: Path, tag: str | None, kind: str, out: Path | None) -> None:
-    """Write a campaign as results.tsv, or as pi-autoresearch's JSON lines."""
+    """Write a campaign as results.tsv, or as pi's JSON lines."""
     from novum.export import campaign_text, write_whole
 
     with closing(ledger_of(lab)) as ledger:

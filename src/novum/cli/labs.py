@@ -15,6 +15,7 @@ from novum.cli.arguments import (
     site_room,
 )
 from novum.errors import UsageError
+from novum.terminal import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +48,7 @@ def new(
     labs.create(template, directory, dial=dial, corpus=corpus, files=files)
     for note in (*notes, *opening.missing_packages(read_lab(directory))):
         click.echo(note)
-    click.echo(f"made {directory}: read {directory}/README.md, then: novum run {directory}")
+    click.echo(f"made {directory}: read {directory}/README.md, then: novum run {typed(directory)}")
 
 
 def _chemistry(template: str, wishes: dict[str, Any]) -> "tuple[Mapping[str, str], Iterable[str]]":

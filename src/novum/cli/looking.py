@@ -61,7 +61,7 @@ def log(lab: Path, tag: str | None, last: int | None, as_json: bool) -> None:
 def show(
     lab_and_number: tuple[str, ...], tag: str | None, lines: int, asked: bool, as_json: bool
 ) -> None:
-    """Show one experiment: hypothesis, diff, trials, curves, and the verdict with its evidence."""
+    """Show one experiment: its diff, trials, curves and verdict."""
     from novum import views
 
     lab, number = numbered(lab_and_number)
@@ -81,7 +81,7 @@ def show(
 @click.option("--researcher", help="Who would be asked; the campaign's own if not given.")
 @JSON
 def brief(lab: Path, tag: str | None, researcher: str | None, as_json: bool) -> None:
-    """Print what a researcher would be sent now; nothing is started or written."""
+    """Print what a researcher would be sent now."""
     from novum import briefed
 
     frame, briefing = briefed.brief(lab, tag, researcher)

@@ -37,9 +37,10 @@ def score(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Score a LIBRARY of molecules (.smi, .csv, .sdf, also .gz); nothing is asked twice.
+    """Score a LIBRARY of molecules.
 
-    After an interruption, the same command goes on.
+    It is a file (.smi, .csv, .sdf, also .gz). Nothing is asked twice: after an interruption,
+    the same command goes on.
     """
     import os
 

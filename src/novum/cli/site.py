@@ -9,7 +9,7 @@ import click
 from novum.cli.arguments import JSON, LAB, POSITIVE, VISITORS, show_facts, site_room
 from novum.cli.campaigns import visited
 from novum.errors import UsageError
-from novum.terminal import counted
+from novum.terminal import counted, typed
 
 
 @click.command()
@@ -26,7 +26,7 @@ from novum.terminal import counted
 )
 @VISITORS
 def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
-    """Serve the site of a copy LAB: its page to visitors, its variants to experiments."""
+    """Serve the site of a copy LAB to its visitors."""
     embedded = site_room("embedded")
     if visitors is None:
         embedded.require_real(lab)
@@ -40,9 +40,10 @@ def serve(lab: Path, port: int, host: str, visitors: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--secret", is_flag=True, help="Print what messages to /hook are signed with.")
 def visits(lab: Path, file: Path | None, secret: bool) -> None:
-    """Record in the LAB's site what another platform saw: the events of a CSV FILE.
+    """Record what another platform saw of the LAB's visitors.
 
-    Columns: kind (exposure, conversion, signal), visitor, and arm, experiment, time, signal, value.
+    FILE is a CSV of events, with the columns kind (exposure, conversion, signal), visitor, and
+    arm, experiment, time, signal, value.
     """
     outside = site_room("outside")
     if secret:
@@ -57,7 +58,7 @@ def visits(lab: Path, file: Path | None, secret: bool) -> None:
 @LAB
 @JSON
 def site(lab: Path, as_json: bool) -> None:
-    """Show what the site of a copy LAB shows to whom, and what waits for your word."""
+    """Show what a site shows to whom, and what waits for you."""
     overview = site_room("overview")
     show_facts(overview.facts(lab), as_json, overview.told)
 
@@ -77,10 +78,11 @@ def race(
     end: bool,
     visitors: str | None,
 ) -> None:
-    """Show several challengers at once, more visitors to those that seem better.
+    """Show several challengers at once.
 
-    They are FILES, each the whole of a copy.toml, and ideas of the LAB's backlog. The first that is
-    shown to be better is the next proposal of the campaign. Without either, an open race goes on.
+    More visitors see those that seem better. They are FILES, each the whole of a copy.toml, and
+    ideas of the LAB's backlog. The first that is shown to be better is the next proposal of the
+    campaign. Without either, an open race goes on.
     """
     if end:
         click.echo(site_room("race").end(lab, getpass.getuser()))
@@ -96,19 +98,23 @@ EXPERIMENT = click.argument("lab_and_experiment", metavar="[LAB] [EXPERIMENT]", 
 @click.command()
 @EXPERIMENT
 def approve(lab_and_experiment: tuple[str, ...]) -> None:
-    """Let a variant that waits be shown: by its number in `novum site`, if several do."""
+    """Let a variant that waits be shown.
+
+    If several wait, name it by its number in `novum site`.
+    """
     lab, number = _lab_and_number("approve", lab_and_experiment)
     click.echo(site_room("approving").approve(lab, number, getpass.getuser()))
-    click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {lab}")
+    click.echo(f"if the campaign has ended meanwhile, it goes on with: novum resume {typed(lab)}")
 
 
 @click.command()
 @EXPERIMENT
 @click.option("-m", "--message", default="by hand", show_default=True, help="Why.")
 def rollback(lab_and_experiment: tuple[str, ...], message: str) -> None:
-    """Take away what is tried on the site now; if nothing is, the page that was kept last.
+    """Take away what is tried on the site now.
 
-    With a number, that of `novum site`, take away that experiment alone.
+    If nothing is tried, take away the page that was kept last. With a number, that of `novum
+    site`, take away that experiment alone.
     """
     lab, number = _lab_and_number("rollback", lab_and_experiment)
     click.echo(site_room("approving").roll_back(lab, number, message, getpass.getuser()))
@@ -142,7 +148,7 @@ def power(
     error_rate: float,
     as_json: bool,
 ) -> None:
-    """Say how many visitors, in days of a site's traffic, an experiment on a rate takes."""
+    """Say how many visitors and days a test of a rate takes."""
     from novum.site import power as calculator
 
     facts = calculator.facts(

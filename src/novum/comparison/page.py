@@ -9,8 +9,8 @@ from novum.comparison.picture import draw
 from novum.export import write_whole
 from novum.judge.words import number
 from novum.report import write_picture
-from novum.report.words import duration, quoted, table
-from novum.terminal import counted
+from novum.report.words import quoted, table
+from novum.terminal import counted, duration
 
 PAGE, PICTURE = "compare.md", "compare.png"
 HEAD = (

@@ -111,6 +111,8 @@ def _set(
         axes.set_yticklabels([])
     longest = max(panel.of(spot) for run in facts.runs for spot in _spots(run))
     many = sum(len(run.tested) for run in facts.runs) if panel.together else 0
+    if panel.together:
+        canvas.count_across(axes, 0, int(longest))
     axes.set_xlim(-0.02 * longest, longest * (1.04 + ASIDE * many) or 1.0)
 
 

@@ -23,5 +23,5 @@ def judge_named(policy: str) -> Judge:
     """The judge of that name."""
     if policy not in POLICIES:
         names = ", ".join(sorted(POLICIES))
-        raise UsageError(f"There is no policy '{policy}'; choose one of: {names}.")
+        raise UsageError(f'lab.toml says `judge.policy` = "{policy}"; choose one of: {names}')
     return POLICIES[policy]()

@@ -4,13 +4,12 @@ Unknown keys and impossible values are errors that name the line.
 """
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from novum.errors import LabError
 from novum.lab.proposing import (
@@ -37,6 +36,7 @@ from novum.lab.tables import (
     Table,
     TrialTable,
 )
+from novum.tables import line_of, parsed, read_text
 
 LAB_FILE = "lab.toml"
 PROGRAM_FILE = "program.md"
@@ -127,14 +127,7 @@ def parse_lab(text: str, where: str = LAB_FILE) -> Lab:
     Raises:
         LabError: naming the line, what is wrong there and what would be right.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LabError(f"{where}: {error}") from None
-    try:
-        lab = Lab.model_validate(data)
-    except ValidationError as error:
-        raise LabError(_first_error(text, where, error)) from None
+    lab = parsed(Lab, text, where)
     _check_together(lab, text, where)
     return lab
 
@@ -146,15 +139,12 @@ def read_lab(directory: Path) -> Lab:
         LabError: if there is none, or it is not sound.
     """
     path = directory / LAB_FILE
-    try:
-        return parse_lab(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        where = directory.resolve()
+    if not path.exists():
         raise LabError(
-            f"no {LAB_FILE} in {where}: this is not a lab; `novum new gpt DIR` makes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} cannot be read: {error}") from None
+            f"no {LAB_FILE} in {directory.resolve()}: this is not a lab; `novum new gpt DIR` makes "
+            "one, and docs/your-own-lab.md says how a repository of yours becomes one"
+        )
+    return parse_lab(read_text(path), str(path))
 
 
 def read_program(directory: Path) -> str:
@@ -232,52 +222,3 @@ def _mismatch(policy: str, noise: Noise) -> str | None:
     if policy == "certain" and noise == "none":
         return 'policy "certain" tests against noise, and noise = "none"; use "exact"'
     return None
-
-
-def _first_error(text: str, where: str, error: ValidationError) -> str:
-    found = error.errors()
-    # A key that is misspelt is also missing; what is written there says more.
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-    location = tuple(str(part) for part in first["loc"] if not str(part).startswith("function-"))
-    line = line_of(text, location)
-    key = ".".join(location)
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(location[:-1]))
-        return f"{where}:{line}: unknown key `{key}`; known here: {known}"
-    if first["type"] == "missing":
-        return f"{where}:{line}: `{key}` is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}:{line}: `{key}` = {_shown(first['input'])}: {message}"
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401  whatever TOML can hold
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _known_keys(location: tuple[str, ...]) -> list[str]:
-    model: Any = Lab
-    for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is not None:  # a table, or a table of tables: dict[Name, Table]
-            model = field.annotation
-        elif arguments := get_args(model):
-            model = arguments[-1]
-    return list(getattr(model, "model_fields", {}))
-
-
-def line_of(text: str, location: tuple[str, ...]) -> int:
-    """The line (from 1) of a key, or else of the nearest table around it, in a TOML text."""
-    table: tuple[str, ...] = ()
-    best, depth = 1, 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-            path = table
-        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
-            path = (*table, *(part.strip("\"'") for part in key[1].split(".")))
-        else:
-            continue
-        if path == location[: len(path)] and len(path) > depth:
-            best, depth = number, len(path)
-    return best

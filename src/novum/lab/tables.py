@@ -1,5 +1,6 @@
 """The tables of `lab.toml`, all but those of who proposes."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -28,8 +29,20 @@ def _relative(path: str) -> str:
     return str(pure)
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
-Importable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", text):
+        raise ValueError("must be a name: letters, digits, `_`, `.` and `-`, and no digit first")
+    return text
+
+
+def _importable(text: str) -> str:
+    if not text.isidentifier():
+        raise ValueError("must be a name as `import` takes it, such as 'torch'")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Importable = Annotated[str, AfterValidator(_importable)]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]

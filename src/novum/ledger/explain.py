@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from novum.errors import DamagedLedgerError, LedgerError
+from novum.terminal import system_error
 
 
 @contextlib.contextmanager
@@ -30,4 +31,4 @@ def explained(path: Path) -> Iterator[None]:
     except zlib.error as error:
         raise DamagedLedgerError(f"{path} is damaged: a log or curve cannot be read") from error
     except OSError as error:
-        raise LedgerError(f"{error.filename or path}: {error.strerror}") from None
+        raise LedgerError(system_error(error, path)) from None

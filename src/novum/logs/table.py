@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from novum.errors import UsageError
 from novum.logs.rows import Problem, Row, Status, status_of
+from novum.terminal import cut
 
 COMMITS = ("commit", "hash", "sha", "commit_hash", "git")
 STATUSES = ("status", "decision", "outcome", "verdict", "result")
@@ -287,5 +288,4 @@ def _cell(cells: Sequence[str], place: int) -> str:
 
 def _shown(text: str) -> str:
     """A piece of the file for a message: short, and nothing that a terminal obeys."""
-    short = text if len(text) <= 40 else text[:39] + "…"
-    return repr(short) if short.strip() else "empty"
+    return repr(cut(text, 40)) if text.strip() else "empty"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from novum.molecule.molecules import Molecule, MoleculeError, canonical, read
 from novum.molecule.scores import Score, Status
-from novum.terminal import harmless
+from novum.terminal import cut, harmless
 
 LONGEST = 300  # characters of a reason
 IN_A_ROW = 3  # molecules that fail alone before the rest of their batch is left alone
@@ -97,8 +97,7 @@ def matched(asked: Sequence[str], answers: Sequence[Answer]) -> list[Score]:
 
 def one_line(text: object) -> str:
     """Text from outside as a reason."""
-    words = " ".join(harmless(str(text)).split())
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    return cut(" ".join(harmless(str(text)).split()), LONGEST)
 
 
 def _batch(ask: Ask, names: Sequence[str]) -> list[Score]:

@@ -25,8 +25,8 @@ from novum.molecule.site import site_of
 from novum.molecule.viewer import Pose, page
 from novum.report.exhibits import Exhibit, Material
 from novum.report.facts import Facts
-from novum.report.words import duration, percent, quoted, score_text, table
-from novum.terminal import counted
+from novum.report.words import percent, quoted, score_text, table
+from novum.terminal import counted, duration
 
 HEADING = "## The lead series"
 NOTHING = (

@@ -8,7 +8,7 @@ from rdkit import Chem
 from novum.molecule.properties import PROPERTIES
 from novum.molecule.scores import Status
 from novum.molecule.streaming import Tally
-from novum.terminal import counted, duration, figure, harmless
+from novum.terminal import counted, cut, duration, figure, harmless
 
 SHOWN = {"mw": "MW", "logp": "logP", "tpsa": "TPSA", "hbd": "HBD", "hba": "HBA", "qed": "QED"}
 WHOLE = {"hbd", "hba"}
@@ -107,5 +107,4 @@ def _shown(value: float | None, places: int) -> str:
 
 
 def _cut(name: str) -> str:
-    text = " ".join(harmless(name).split())
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return cut(" ".join(harmless(name).split()), WIDEST)

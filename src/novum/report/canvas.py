@@ -94,7 +94,6 @@ def frame(
     axes.grid(axis="y", color="#eceef1", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=4, pad=6)
-    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 5, 10], integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
     if EASY[0] <= max(map(abs, axes.get_ylim())) < EASY[1]:
         axes.ticklabel_format(axis="y", style="plain", useOffset=False)
@@ -108,6 +107,14 @@ def frame(
         left, bottom, width, height = BOX
         axes.set_position((left + missing, bottom, width - missing, height))
     return axes
+
+
+def count_across(axes: "Axes", first: int, last: int) -> None:
+    """Ticks at whole numbers, at none that did not happen: experiments `first` to `last`."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    whole = MaxNLocator(10, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    axes.set_xticks([tick for tick in whole.tick_values(first, last) if first <= tick <= last])
 
 
 def dot_size(many: int) -> float:

@@ -10,7 +10,6 @@ from novum.records import Outcome
 from novum.report.exhibits import Exhibit
 from novum.report.facts import Cost, Facts, Result, kept_rows
 from novum.report.words import (
-    duration,
     facts_table,
     percent,
     quoted,
@@ -20,7 +19,7 @@ from novum.report.words import (
     table,
 )
 from novum.terminal import cost as cost_words
-from novum.terminal import counted
+from novum.terminal import counted, duration
 
 NEAR = 0.05  # a discard that is at least so probably better is a near miss
 NEAR_MISSES = 10
@@ -81,12 +80,10 @@ def _headline(facts: Facts) -> str:
 def _confirmed_headline(facts: Facts, claimed: Claimed, believed: str) -> str:
     """The confirmed gain with its interval, and beside it what the search believed."""
     claim, metric = claimed.claim, facts.lab.metric.name
-    where = "on the holdout" if claimed.split == "holdout" else "on fresh seeds"
-    pairs = counted(claim.pairs, "pair")
     first = "Confirmed gain" if claim.confirmed else "No gain is confirmed"
     words = (
         f"**{first}: {gain_words(claim)} {metric}**, better is positive: experiment {claimed.of} "
-        f"beside the start, {pairs} {where}; the interval holds the true gain with probability "
+        f"beside the start, {claimed.basis}; the interval holds the true gain with probability "
         f"0.95, whenever one looks. The search believes {believed}."
     )
     incumbent = facts.incumbent.number if facts.incumbent else claimed.of

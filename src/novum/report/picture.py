@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.figure import Figure
 
-CAVEAT = "gain = what the search believes; not yet confirmed on holdout"
+CAVEAT = "gain = what the search believes; not yet confirmed"
 LEGEND = {
     "kept": "kept",
     "best score": "best score so far",
@@ -57,7 +57,9 @@ def _frame(figure: "Figure", facts: Facts, renderer: "RendererAgg") -> "Axes":
     across = (first - 0.02 * length, max(last, first + 4, room) + 0.02 * length)
     better = "lower" if facts.lab.minimize else "higher"
     metric = f"{one_line(facts.lab.metric.name, 60)} ({better} is better)"
-    return canvas.frame(figure, across, limits(facts), ("experiment", metric), renderer)
+    axes = canvas.frame(figure, across, limits(facts), ("experiment", metric), renderer)
+    canvas.count_across(axes, first, last)
+    return axes
 
 
 def _beliefs(axes: "Axes", facts: Facts) -> None:
@@ -141,7 +143,6 @@ def _heading(figure: "Figure", axes: "Axes", facts: Facts, renderer: "RendererAg
     below = CAVEAT
     if (known := facts.confirmed) is not None and known.claim.confirmed:
         below, gain = gain, f"confirmed gain {gain_words(known.claim)}"
-        where = "the holdout" if known.split == "holdout" else "fresh seeds"
-        below = f"{counted(known.claim.pairs, 'pair')} on {where}, 95 % interval; {below}"
+        below = f"{known.basis}, 95 % interval; {below}"
     below += " · scores are self-reported" if facts.lab.self_reported else ""
     canvas.heading(figure, axes, renderer, f"{name}: {counts}, {gain}", below)

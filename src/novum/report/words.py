@@ -63,14 +63,3 @@ def percent(share: float) -> str:
     size = abs(share) * 100
     digits = 0 if size >= 10 else 1 if size >= 1 else 2 if size >= 0.1 else 3
     return f"{round(share * 100, digits) + 0.0:.{digits}f} %"  # never -0 %
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its two largest units: 3 h 12 min, 45 s."""
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s" if seconds >= 1 or seconds == 0 else f"{seconds:.2f} s"
-    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if total >= size:
-            return f"{total // size} {unit} {total % size // smaller} {part}"
-    return f"{total // 60} min {total % 60} s"

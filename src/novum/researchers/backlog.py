@@ -16,17 +16,17 @@
 An edit applies where `search` occurs exactly once; without `search`, `replace` is the whole file.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from novum.briefing import Briefing
 from novum.errors import UsageError
 from novum.lab import Lab
 from novum.records import Edit, Proposal
 from novum.researchers import Desk
+from novum.tables import parsed, read_text
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -72,16 +72,12 @@ def read_backlog(path: Path) -> list[Proposal]:
     Raises:
         UsageError: if it is missing or not sound, naming the idea.
     """
-    try:
-        ideas = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).idea
-    except FileNotFoundError:
-        raise UsageError(f"no backlog at {path}; write one, or choose another researcher") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where}: {first['msg']} (ideas count from 0)") from None
+    if not path.exists():
+        raise UsageError(
+            f"no backlog at {path}: write one (docs/gpt-lab.md#ideas), or choose who proposes "
+            "otherwise with --researcher"
+        )
+    ideas = parsed(_File, read_text(path), str(path)).idea
     keys = [idea.key for idea in ideas]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:

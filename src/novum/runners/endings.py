@@ -5,8 +5,11 @@ import signal
 
 from novum.records import DISTURBED, TrialState
 from novum.sandbox import Excess, Process
+from novum.terminal import cut
 
-NO_ANSWER_YET = 75  # EX_TEMPFAIL of sysexits.h: an evaluator or a service that must be asked later
+# Exit statuses of sysexits.h, of an evaluator or a service.
+REFUSED = 65  # EX_DATAERR: it does not take the candidate; its last line says why
+NO_ANSWER_YET = 75  # EX_TEMPFAIL: it must be asked later
 _TAIL = 64 * 1024
 _LONGEST = 300
 _HELD = 1.0  # seconds
@@ -70,7 +73,7 @@ def explain(status: int, log: str) -> str:
 
 def _plain(line: str) -> str:
     line = "".join(char if char.isprintable() else " " for char in line)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return cut(line, _LONGEST)
 
 
 def _signal_name(number: int) -> str:

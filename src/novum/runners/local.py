@@ -11,7 +11,7 @@ from novum.errors import SandboxError
 from novum.records import NOT_YET, Measurement, Timing, TrialResult, TrialState
 from novum.runners import Order, Phase, Pulse
 from novum.runners.commands import evaluation_command, training_command
-from novum.runners.endings import NO_ANSWER_YET, failure
+from novum.runners.endings import NO_ANSWER_YET, REFUSED, failure
 from novum.runners.metrics import InvalidMetricError, parse_output, parse_result
 from novum.runners.progress import Progress
 from novum.runners.service import ServiceError, serving
@@ -123,11 +123,13 @@ def _evaluate(
 
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
     failed = failure(process, frozen=True)
-    if failed and process.status == NO_ANSWER_YET:
-        told = failed[1].removeprefix(f"exit status {NO_ANSWER_YET}: ")
-        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"
     if failed is None or failed[0] is TrialState.INFRASTRUCTURE:
         return failed
+    told = failed[1].removeprefix(f"exit status {process.status}: ")
+    if process.status == NO_ANSWER_YET:
+        return TrialState.INFRASTRUCTURE, f"{NOT_YET}{told}"
+    if process.status == REFUSED:
+        return TrialState.INVALID, told
     state = TrialState.INVALID if failed[0] is TrialState.CRASH else failed[0]
     return state, f"the evaluation failed: {failed[1]}"
 

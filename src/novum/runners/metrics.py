@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from novum.records import LARGEST, Measurement, is_number
+from novum.terminal import cut
 
 ITEMS = "items"  # in a result: the scores and weights whose weighted mean is the metric
 _MOST = 1000
@@ -105,10 +106,12 @@ def parse_output(output: bytes, name: str) -> Measurement:
     lines = output.decode("utf-8", errors="replace").splitlines()
     marked = _collect(_MARKED, lines)
     plain = _collect(_PLAIN, lines)
+    printed = finite_numbers({key: _read(found[-1]) for key, found in (plain | marked).items()})
     values = marked.get(name) or plain.get(name)
     if not values:
+        instead = f"; printed were: {cut(', '.join(printed), _LONGEST_NAME)}" if printed else ""
         raise InvalidMetricError(
-            f"`{name}` was not printed: neither `METRIC {name}=…` nor `{name}: …`"
+            f"`{name}` was not printed: neither `METRIC {name}=…` nor `{name}: …`{instead}"
         )
     read = [(value, _read(value)) for value in values]
     numbers = {number for _, number in read if number is not None}
@@ -119,9 +122,8 @@ def parse_output(output: bytes, name: str) -> Measurement:
         raise InvalidMetricError(
             f"`{name}` was printed with different values: {', '.join(values)[:80]}"
         )
-    others = finite_numbers({key: _read(found[-1]) for key, found in (plain | marked).items()})
-    others.pop(name, None)
-    return Measurement(numbers.pop(), others, self_reported=True)
+    printed.pop(name, None)
+    return Measurement(numbers.pop(), printed, self_reported=True)
 
 
 def _collect(pattern: re.Pattern[str], lines: Iterable[str]) -> dict[str, list[str]]:

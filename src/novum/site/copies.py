@@ -1,12 +1,11 @@
 """The file that a proposal changes: `copy.toml`, the words of a page."""
 
-import tomllib
 from pathlib import Path
 
 from novum.errors import UsageError
 from novum.lab.tables import Table
 from novum.site.records import Copy
-from novum.tables import checked, read_table
+from novum.tables import parsed, read_table
 
 COPY = "copy.toml"
 LARGEST = 64 * 1024  # bytes: what is longer is no copy, and is not parsed
@@ -40,11 +39,7 @@ def copy_in(text: str) -> Copy:
     """
     if len(text.encode("utf-8", "replace")) > LARGEST:
         raise UsageError(f"{COPY} has more than {LARGEST} bytes")
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{COPY} cannot be read: {error}") from None
-    return _copy(checked(CopyFile, table))
+    return _copy(parsed(CopyFile, text, COPY))
 
 
 def _copy(found: CopyFile) -> Copy:

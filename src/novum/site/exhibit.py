@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 PICTURE = "rates.png"
 USUAL = 0.05  # a rate to bet on, where the baseline has none
-REFUSED = "the evaluation failed: exit status 1: evaluate.py: "  # before its own word
 LETTER, LINE = 0.006, 0.03  # of the picture's width and height: a letter, a line of names
 WIDEST = 10.0  # a lift beyond which an interval says nothing
 
@@ -75,7 +74,7 @@ def _tried(material: Material) -> list[_Row]:
     for tried in material.tried:
         result, harmed = tried.result, any(map(_is_harmful, tried.trials))
         stopped = harmed or result.outcome is Outcome.INVALID
-        why = result.verdict.reason.removeprefix(REFUSED) if stopped else ""
+        why = result.verdict.reason if stopped else ""
         beside = "the incumbent" if result.number else "itself"
         rows.append(_Row(str(result.number), beside, _batches(tried.trials), why))
     return rows

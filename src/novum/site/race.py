@@ -19,7 +19,7 @@ from novum.site.racing import WHO, Challenger, Racing
 from novum.site.records import Race, State
 from novum.site.store import Store, store_of
 from novum.standing import Standing
-from novum.terminal import counted, harmless
+from novum.terminal import counted, harmless, typed
 
 USUAL = 0.05  # a rate to bet on, where nothing is known
 KNOWN = 100  # visitors, after whom a rate says something
@@ -73,7 +73,7 @@ def race(
         except KeyboardInterrupt:
             return (
                 "stopped; its visitors still come, and count when it goes on: "
-                f"novum race {directory}; to end it: novum race {directory} --end"
+                f"novum race {typed(directory)}; to end it: novum race {typed(directory)} --end"
             )
         for one in racing.challengers:
             say(_row(store, site, one))
@@ -106,7 +106,8 @@ def _begun(
 ) -> Race:
     if not wish.copies and not wish.ideas:
         raise UsageError(
-            f"say who is to race: novum race {directory} --ideas 5, or name files, each a copy.toml"
+            f"say who is to race: novum race {typed(directory)} --ideas 5, or name files, each a "
+            "copy.toml"
         )
     standing = None if on.campaign is None else Standing.read(ledger, on.lab, on.campaign)
     gate = Gate(directory, on)

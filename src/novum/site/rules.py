@@ -33,6 +33,7 @@ from pydantic import Field
 from novum.lab.tables import Table
 from novum.site.records import Copy
 from novum.tables import read_table
+from novum.terminal import cut
 
 RULES = "rules.toml"
 SHOWN = 60  # characters of the copy that a refusal quotes at most
@@ -261,4 +262,4 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return cut(text, SHOWN)

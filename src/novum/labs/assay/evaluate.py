@@ -1,6 +1,6 @@
 """What did the laboratory measure of the lead? One well a run, as Novum's oracle `plate` gives it.
 
-Status 1 means that the molecule has no score, for a reason that is told (what cannot be read, what
+Status 65 means that the molecule has no score, for a reason that is told (what cannot be read, what
 is beyond the limits of the assay); 2 that the lab's own files are not sound; 75 that there is no
 value yet.
 """
@@ -21,7 +21,7 @@ from novum.molecule.oracles import read_oracle
 from novum.molecule.scores import Status
 
 LAB = Path(__file__).resolve().parent
-REFUSED, UNSOUND, LATER = 1, 2, 75
+REFUSED, UNSOUND, LATER = 65, 2, 75
 
 
 def main() -> int:
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def say(reason: str, status: int) -> int:
-    print(f"evaluate.py: {reason}", file=sys.stderr)
+    print(reason, file=sys.stderr)
     return status
 
 

@@ -7,7 +7,7 @@ Run it after a trial, where the trial's code can no longer reach (the machine do
 
 It opens an experiment on the site, and waits for a batch of visitors. Ended at any instant and run
 again, it goes on with the same batch. A copy that breaks a brand rule is refused with one line and
-status 1; status 2 means that the lab's own files are not sound, and 75 that the visitors do not
+status 65; status 2 means that the lab's own files are not sound, and 75 that the visitors do not
 come, which is nobody's fault. It imports novum, which no trial can see.
 """
 
@@ -25,7 +25,7 @@ from novum.errors import NovumError, UsageError
 from novum.site.measuring import NoVisitorsError, RefusedError, Trial, measure
 
 LAB = Path(__file__).resolve().parent
-REFUSED, UNSOUND, LATER = 1, 2, 75
+REFUSED, UNSOUND, LATER = 65, 2, 75
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def say(error: Exception, status: int) -> int:
-    print(f"evaluate.py: {error}", file=sys.stderr)
+    print(error, file=sys.stderr)
     return status
 
 

@@ -7,7 +7,7 @@ Run it after a trial, where the trial's code can no longer reach (the machine do
 
 What a trial hands in is data, never code: a graph of PyTorch's operators in model.json and raw
 weights. This program reads both with suspicion, interprets the graph with an allow-list of pure
-operators, and measures. It refuses, with one line, status 1 and no result: anything malformed,
+operators, and measures. It refuses, with one line, status 65 and no result: anything malformed,
 logits of the wrong shape or not finite, and a model that looks into the future or at other rows.
 Status 2 means that the fault is not the model's. It imports torch and nothing else.
 """
@@ -45,6 +45,7 @@ MAX_NODES, MAX_JSON = 20_000, 1 << 25
 MAX_WEIGHTS = 1 << 31  # bytes
 MAX_ELEMENTS = 1 << 28  # of one tensor on the way; 1 GiB in float32
 MAX_MEMORY = 1 << 33  # bytes, of this process
+REFUSED, UNSOUND = 65, 2  # exit statuses: of a model, and of what prepare.py should have left
 
 
 class Rejected(Exception):
@@ -476,8 +477,8 @@ def main() -> int:
         with torch.inference_mode():
             measured = evaluate(artifacts, heldout, split)
     except (Rejected, NotReady) as error:
-        print(f"evaluate.py: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Rejected) else 2
+        print(error, file=sys.stderr)
+        return REFUSED if isinstance(error, Rejected) else UNSOUND
     print(f"val_bpb:      {measured['val_bpb']:.6f}   ({split})")
     for key in ("params_M", "eval_tokens", "eval_seconds"):
         print(f"{key + ':':13} {measured[key]}")

@@ -5,7 +5,7 @@ Run it after a trial, where the trial's code can no longer reach (the machine do
     python evaluate.py                      # reads $NOVUM_ARTIFACTS/lead.smi and the lab's files,
     python evaluate.py --split holdout      # writes $NOVUM_RESULT
 
-A molecule is refused with one line and status 1: what cannot be read, what filters.toml does not
+A molecule is refused with one line and status 65: what cannot be read, what filters.toml does not
 let pass, what cannot be docked. Status 2 means that the lab's own files are not sound, and 75 that
 there is no answer yet, which is nobody's fault. It imports novum, which no trial can see.
 """
@@ -24,7 +24,7 @@ from novum.errors import NovumError
 from novum.molecule.measuring import NoAnswerYetError, RefusedError, Trial, measure
 
 LAB = Path(__file__).resolve().parent
-REFUSED, UNSOUND, LATER = 1, 2, 75
+REFUSED, UNSOUND, LATER = 65, 2, 75
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def say(error: Exception, status: int) -> int:
-    print(f"evaluate.py: {error}", file=sys.stderr)
+    print(error, file=sys.stderr)
     return status
 
 

@@ -1,18 +1,18 @@
 """`assay.toml`: what a laboratory measures, how it becomes the metric, and what is refused."""
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from novum.errors import LabError
-from novum.lab import Lab, line_of
+from novum.lab import Lab
 from novum.lab.tables import Finite, Name, Positive, RelativePath, Table
 from novum.molecule.plates import units
 from novum.molecule.plates.units import Unit
+from novum.tables import parsed, read_text
 
 ASSAY_FILE = "assay.toml"
 POSITIVE, NEGATIVE = "positive", "negative"
@@ -161,12 +161,7 @@ def parse_assay(text: str, where: str = ASSAY_FILE) -> Assay:
     Raises:
         LabError: naming the line and the key, and what would be right.
     """
-    try:
-        tables = AssayTables.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise LabError(f"{where}: {error}") from None
-    except ValidationError as error:
-        raise LabError(_first_error(text, where, error)) from None
+    tables = parsed(AssayTables, text, where)
     return Assay(tables, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -177,15 +172,12 @@ def read_assay(directory: Path, name: str = ASSAY_FILE) -> Assay:
         LabError: if there is none, or it is not sound.
     """
     path = directory / name
-    try:
-        return parse_assay(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
+    if not path.exists():
         raise LabError(
             f"no {name} in {directory.resolve()}: this lab has no assay; "
             "`novum new assay DIR` makes one that has"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} cannot be read: {error}") from None
+        )
+    return parse_assay(read_text(path), str(path))
 
 
 def require_fitting(assay: Assay, lab: Lab) -> None:
@@ -229,19 +221,3 @@ def _problem(tables: AssayTables) -> str | None:
         return "quality.z_prime needs both controls: add controls.positive and controls.negative"
     wells = [one.wells for one in (tables.controls.positive, tables.controls.negative) if one]
     return "quality.z_prime needs two wells of each control or more" if min(wells) < 2 else None
-
-
-def _first_error(text: str, where: str, error: ValidationError) -> str:
-    found = error.errors()
-    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-    location = tuple(str(part) for part in first["loc"])
-    key = ".".join(location)
-    line = line_of(text, location)
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        return f"{where}:{line}: unknown key `{key}`; docs/assays.md lists those that there are"
-    if first["type"] == "missing":
-        return f"{where}:{line}: `{key}` is missing"
-    if not location:
-        return f"{where}: {message}"
-    return f"{where}:{line}: `{key}` = {first['input']!r:.60}: {message}"

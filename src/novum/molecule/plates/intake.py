@@ -30,6 +30,7 @@ from novum.molecule.plates.reading import (
 from novum.molecule.plates.results import Outcome, evaluated, quality_facts
 from novum.molecule.plates.series import lead_of
 from novum.molecule.plates.store import Import, Plate, PlateStore
+from novum.terminal import typed
 
 _TOLD = 12  # wells that are named one by one
 
@@ -264,7 +265,7 @@ def _queue_words(directory: Path, queued: tuple[Queued, ...]) -> list[str]:
         why = f" ({one.answer.reason})" if one.answer.reason else ""
         told.append(f"{one.name} is put {how}{why}")
     if queued:
-        told.append(f"to judge them: novum run {directory} (or: novum resume {directory})")
+        told.append(f"to judge them: novum run {typed(directory)} (or resume)")
     else:
         told.append("nothing is put in line by it")
     return told

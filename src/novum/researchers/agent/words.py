@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from novum.terminal import harmless
+from novum.terminal import cut, harmless
 
 NOTE = ".novum-proposal.toml"
 _BLOCK = re.compile(r"```(?:toml)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
@@ -55,8 +55,7 @@ def _said(fields: Mapping[str, object], words: str) -> Said:
 
 
 def _line(value: object, most: int) -> str:
-    text = " ".join(harmless(value).split()) if isinstance(value, str) else ""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return cut(" ".join(harmless(value).split()), most) if isinstance(value, str) else ""
 
 
 def _first_sentence(text: str) -> str:

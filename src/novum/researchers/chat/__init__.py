@@ -26,7 +26,7 @@ from novum.researchers.chat.models import RESEARCHER, Model, models_for
 from novum.researchers.chat.talk import Keep, Limits, NotWantedError, Reply, Talk, WireError
 from novum.researchers.chat.turns import whose_turn
 from novum.researchers.chat.waits import Waits
-from novum.terminal import harmless, storable
+from novum.terminal import cut, harmless, storable
 
 REPAIRS = 2  # how often an answer is sent back
 QUOTED = 600  # characters of a model's words that stand for a hypothesis it did not give
@@ -175,9 +175,7 @@ def _outcome(reply: Reply, allowed: int, briefing: Briefing, model: Model) -> _O
 
 
 def _nothing(title: str, said: str, complaint: str, briefing: Briefing, model: Model) -> _Outcome:
-    quoted = " ".join(said.split())
-    quoted = quoted if len(quoted) <= QUOTED else quoted[: QUOTED - 1] + "…"
-    answer = Answer(title=title, hypothesis=quoted)
+    answer = Answer(title=title, hypothesis=cut(" ".join(said.split()), QUOTED))
     return _Outcome(_proposal(answer, (), briefing.tried, model), complaint)
 
 

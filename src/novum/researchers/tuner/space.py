@@ -10,6 +10,7 @@ from novum.errors import UsageError
 from novum.lab import Lab
 from novum.lab.proposing import STRAY, Parameter
 from novum.researchers.tuner.constants import Constant, Value, constants_in, same
+from novum.terminal import cut
 
 Point = Mapping[str, Value]
 """A value for each dimension."""
@@ -264,4 +265,4 @@ def _toml(value: Value) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    return cut(text, LONGEST)
