@@ -1,10 +1,14 @@
 """A campaign begins only where it can, goes on where it may, and is changed by neither refusal."""
 
+import ast
+import sys
+
 import pytest
 
 from novum.campaign.events import Judged
 from novum.errors import LabError, UsageError
-from novum.lab import parse_lab
+from novum.lab import parse_lab, read_lab
+from novum.labs import create, templates
 from novum.ledger import Ledger
 from novum.opening import Wish, assemble, begin, choose, go_on, problems
 from novum.repo import branch_ref, experiment_ref
@@ -285,3 +289,30 @@ def test_the_digest_of_the_data_is_recorded_and_data_that_changed_are_refused(be
 def test_looking_at_a_lab_begins_nothing(ready):
     assert problems(ready.lab, ready.repo) == []
     assert not Ledger.exists(ready.path)
+
+
+def test_a_package_that_is_missing_is_told_before_anything_runs(bed):
+    bed.toml(
+        bed.path.joinpath("lab.toml")
+        .read_text()
+        .replace("[trial]\n", '[trial]\npackages = ["json", "no_such_package"]\n')
+    )
+    (problem,) = problems(bed.lab, bed.repo)
+    assert "no_such_package" in problem
+    assert "run: pip install no_such_package" in problem
+    with pytest.raises(LabError, match="no_such_package"):
+        start(bed)
+
+
+@pytest.mark.parametrize("template", templates())
+def test_our_labs_name_the_packages_that_their_programs_import(template, tmp_path):
+    create(template, tmp_path / "lab")
+    lab = read_lab(tmp_path / "lab")
+    own = {path.stem for path in tmp_path.glob("lab/*.py")} | {"novum"}
+    imported = set()
+    for path in tmp_path.glob("lab/*.py"):
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.partition(".")[0] for name in names}
+    assert imported - own - sys.stdlib_module_names <= set(lab.trial.packages)

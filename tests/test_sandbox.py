@@ -14,8 +14,11 @@ import pytest
 
 from novum.errors import SandboxError
 from novum.sandbox import NONE, Command, Excess, Limits, Mount, Process, detect, run
+from novum.sandbox.census import Census
 from novum.sandbox.disk import DiskUsage
 from novum.sandbox.output import Output
+from novum.sandbox.supervisor import extinguish
+from novum.sandbox.tree import erase
 
 confined_only = pytest.mark.skipif(
     detect().tool == "none", reason=f"no sandbox here: {detect().detail}"
@@ -307,6 +310,70 @@ def test_disk_use_is_found_whatever_the_depth(tmp_path):
     while not disk.step():
         pass
     assert 100_000 <= disk.total < 200_000
+
+
+def test_disk_use_is_found_below_a_path_that_is_too_long(tmp_path):
+    disk = DiskUsage([tmp_path])
+    inside = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 250, dir_fd=inside)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=inside)
+        os.close(inside)
+        inside = below
+    file = os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=inside)
+    os.write(file, b"x" * 300_000)
+    while not disk.step():
+        pass
+    assert 300_000 <= disk.total < 600_000
+    os.close(file)
+    os.close(inside)
+    erase(tmp_path)
+    assert not tmp_path.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are told by /proc")
+def test_a_removed_file_uses_disk_while_it_is_open(tmp_path):
+    disk = DiskUsage([tmp_path], lambda: [os.getpid()])
+    with (tmp_path / "file").open("wb") as file, Path(f"/proc/self/fd/{file.fileno()}").open():
+        (tmp_path / "file").unlink()
+        file.write(b"x" * 300_000)
+        file.flush()
+        while not disk.step():
+            pass
+        assert 300_000 <= disk.total < 400_000  # opened twice, counted once
+    while not disk.step():
+        pass
+    assert disk.total < 100_000
+
+
+def test_a_disk_is_full_before_nothing_is_left_to_others(tmp_path, monkeypatch):
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    disk = DiskUsage([tmp_path], limit=2**60)
+    assert not disk.is_full()
+    facts = os.statvfs(tmp_path)
+    less = os.statvfs_result((*facts[:4], int(free / 5 / facts.f_frsize), *facts[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda path: less)
+    assert disk.is_full()
+
+
+def test_memory_that_processes_share_with_nobody_counts_for_each():
+    code = (
+        "import mmap, os, time\n"
+        "for _ in range(4):\n"
+        "    if os.fork() == 0:\n"
+        "        own = mmap.mmap(-1, 30 << 20); own.write(b'x' * len(own))\n"
+        "        print(flush=True); time.sleep(60)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        try:
+            for _ in range(4):
+                process.stdout.readline()
+            census = Census(process.pid, 100, 50, lambda: 0.0)
+            assert census.take().memory_mb > 110
+        finally:
+            extinguish(process.pid)
+            process.kill()
 
 
 def test_disk_that_was_full_before_is_not_counted(tmp_path):

@@ -1,5 +1,7 @@
 """`novum gc`: leftovers go, storage is packed, and nothing is lost."""
 
+import os
+
 import pytest
 from click.testing import CliRunner
 
@@ -35,6 +37,22 @@ def test_nothing_is_lost_and_leftovers_go(bed):
     assert found["git"].after < found["git"].bytes
     bed.run([bed.idea(-1), bed.idea(2), bed.idea(-3), bed.idea(-4)])
     assert bed.verdicts() == ["keep", "keep", "discard", "keep", "keep"]
+
+
+def test_what_is_too_deep_for_python_goes_too(bed):
+    bed.run([bed.idea(2)])
+    left = bed.path / ".novum/t/artifacts/1"
+    left.mkdir(parents=True)
+    inside = os.open(left, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=inside)
+        below = os.open("d", os.O_RDONLY, dir_fd=inside)
+        os.close(inside)
+        inside = below
+    os.close(inside)
+    found = {use.what: use for use in upkeep.keep_up(bed.path, lambda words: None)}
+    assert found["artifacts"].bytes > found["artifacts"].after
+    assert not left.exists()
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_go(bed):

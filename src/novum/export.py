@@ -20,6 +20,7 @@ from novum.terminal import cut
 
 FILE = "results.tsv"
 LONGEST = 500
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would compute begins so
 LARGE = 1e12  # what is larger is written with an exponent
 SCORED = {Outcome.KEEP, Outcome.DISCARD}
 
@@ -42,7 +43,7 @@ def results_row(experiment: Experiment, trials: Iterable[Trial]) -> Row:
     trials = list(trials)
     value = score(experiment, trials)
     memory = max((_peak(trial) for trial in trials if trial.searched), default=0.0)
-    title = one_line(experiment.proposal.title, LONGEST)
+    title = cell(experiment.proposal.title)
     return (
         _short(experiment.commit),
         "" if value is None else _decimal(value),
@@ -178,6 +179,12 @@ def one_line(text: str, longest: int) -> str:
     shown = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     shown = " ".join(shown.split())
     return cut(shown, longest)
+
+
+def cell(text: str, longest: int = LONGEST) -> str:
+    """Text from outside as one line that no spreadsheet takes for a formula."""
+    shown = one_line(text, longest)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def write_whole(path: Path, content: bytes) -> None:

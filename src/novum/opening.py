@@ -1,5 +1,6 @@
 """Begin a campaign, or find the one to go on with, and put its machine together."""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -129,7 +130,19 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False, unconfined: bool = F
     prepare = lab.trial.prepare
     if prepare is not None and shutil.which(prepare[0], path=place.PATH) is None:
         found.append(f"the command `{prepare[0]}` in lab.toml was not found; install it")
+    found += missing_packages(lab)
     return found if unconfined else [*found, *_missing_sandbox(lab)]
+
+
+def missing_packages(lab: Lab) -> list[str]:
+    """What the lab's programs import and is not installed here, with what to run."""
+    missing = [name for name in lab.trial.packages if importlib.util.find_spec(name) is None]
+    remedies = dict.fromkeys(map(plugins.remedy, missing))
+    return [
+        f"the lab's programs need {', '.join(n for n in missing if plugins.remedy(n) == remedy)}, "
+        f"which is not installed here; run: {remedy}"
+        for remedy in remedies
+    ]
 
 
 def _untracked(path: str, repo: Repo, tracked: Collection[str]) -> str:

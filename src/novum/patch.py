@@ -13,6 +13,7 @@ Files = Mapping[str, str]
 
 
 LONGEST_NAME = 120  # characters of a path that are shown
+MOST_PAIRS = 25_000_000  # of lines that are compared: beyond, a change is one whole
 CONTEXT_LINES = 40  # at most so many around a change, to find a place that is unique
 
 
@@ -95,18 +96,29 @@ def edits_between(before: Files, after: Files) -> tuple[Edit, ...]:
 
 def _edits_of_file(path: str, old: str, new: str) -> list[Edit]:
     lines, changed = _lines(old), _lines(new)
-    matcher = difflib.SequenceMatcher(None, lines, changed, autojunk=False)
-    edits = [
-        _unique_edit(path, lines, changed, codes[1:])
-        for codes in matcher.get_opcodes()
-        if codes[0] != "equal"
-    ]
+    edits = [_unique_edit(path, lines, changed, span) for span in _spans(lines, changed)]
     try:
         if apply_edits({path: old}, edits, {path})[path] == new:
             return edits
     except PatchError:
         pass
     return [Edit(path, old or None, new)]  # applies to exactly this text, and to no other
+
+
+def _spans(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """From where to where the lines differ, in the old and in the new ones."""
+    least = min(len(old), len(new))
+    head = next((n for n in range(least) if old[n] != new[n]), least)
+    tail = next((n for n in range(least - head) if old[-1 - n] != new[-1 - n]), least - head)
+    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
+    if len(old) * len(new) > MOST_PAIRS:
+        return [(head, head + len(old), head, head + len(new))]
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return [
+        (head + start, head + end, head + new_start, head + new_end)
+        for kind, start, end, new_start, new_end in matcher.get_opcodes()
+        if kind != "equal"
+    ]
 
 
 def _unique_edit(

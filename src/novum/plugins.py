@@ -7,10 +7,25 @@ Our own implementations are registered in the same way as anybody's, in `pyproje
 """
 
 import importlib
-from importlib.metadata import EntryPoint, entry_points
+import re
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires
 from typing import Any
 
 from novum.errors import UsageError
+
+_EXTRA = re.compile(r"([\w.-]+).*\bextra\s*==\s*[\"'](\w+)[\"']")
+
+
+def remedy(package: str) -> str:
+    """The command that installs a package: by the extra of Novum's that brings it, if one does."""
+    try:
+        wanted = requires("novum") or []
+    except PackageNotFoundError:  # it runs from its source
+        wanted = []
+    for found in filter(None, map(_EXTRA.match, wanted)):
+        if found[1].replace("-", "_") == package and found[2] != "dev":
+            return f"pip install 'novum[{found[2]}]'"
+    return f"pip install {package}"
 
 
 def names(group: str) -> list[str]:

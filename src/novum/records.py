@@ -133,6 +133,7 @@ class Timing:
     evaluation: float = 0.0
     budget: float = 0.0  # training time on the budget's clock, overtime included
     overtime: float = 0.0  # on the budget's clock, past the budget
+    unseen: float = 0.0  # perhaps of it too: Novum was held up, and cannot know
 
     @property
     def total(self) -> float:

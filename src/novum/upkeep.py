@@ -4,7 +4,6 @@ Nothing is lost by it. Ideas, changes, results, verdicts and logs stay, as do th
 keeps, prepared data, damaged ledgers, and whatever is the person's.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from novum import sandbox
 from novum.ledger import Ledger
 from novum.records import Outcome
 from novum.repo import Repo
-from novum.worktree import erase
 
 _PARTIAL = ("*.partial", "*/.*.partial", "data/*.partial", "ledger.restored")
 
@@ -69,7 +67,7 @@ def keep_up(directory: Path, say: Callable[[str], None]) -> list[Use]:
     try:
         with ledger.lock():
             for path in leftovers(ledger):
-                erase(path)
+                sandbox.erase(path)
                 say(f"removed {path}")
             sandbox.sweep()
             for campaign in ledger.campaigns():
@@ -84,17 +82,4 @@ def keep_up(directory: Path, say: Callable[[str], None]) -> list[Use]:
 
 def _size(path: Path) -> int:
     """Bytes that a file or a tree takes on the disk."""
-    if not path.is_dir():
-        return _blocks(path)
-    return _blocks(path) + sum(
-        _blocks(Path(place) / name)
-        for place, directories, files in os.walk(path)
-        for name in (*directories, *files)
-    )
-
-
-def _blocks(path: Path) -> int:
-    try:
-        return path.lstat().st_blocks * 512
-    except OSError:
-        return 0
+    return 512 * sum(facts.st_blocks for facts in sandbox.everything(path))

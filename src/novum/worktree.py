@@ -6,18 +6,18 @@ tells what the trial changed. Content is read again only where the remembered fa
 """
 
 import os
-import shutil
 import stat
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from novum.repo import Entry, Repo
+from novum.sandbox import erase
 
 Signature = tuple[int, int, int, int, int]
 LINK = 0o120000
 PLAIN = 0o100644
 DIRECTORY = 0o755
+_ATTRIBUTES = ("user.", "system.posix_acl")  # what a file's owner may set
 
 
 class Worktree:
@@ -104,16 +104,17 @@ class Worktree:
         for path, entry in list(self._wanted.items()):
             if found.get(path) == self._seen[path] and path not in unsure:
                 continue
-            if not self._is_intact(path):
+            intact = self._is_intact(path)
+            if not intact:
                 damaged.append(path)
+            if not intact or found[path] != self._seen[path]:
+                # Anew, for beside its content a file could bear what the trial wrote for the next.
                 self._remove(path)
                 self._write(path, entry)
-            elif found[path] != self._seen[path]:
-                self._settle(path, entry)
         return damaged
 
     def _unlock(self, needed: Iterable[str]) -> None:
-        """Give the directories their permissions back, from the top down."""
+        """Give the directories their permissions back, from the top down, and nothing else."""
         real = {""}  # a path below a link would lead out of here
         for path in ["", *sorted(needed)]:
             directory = self.directory / path
@@ -124,6 +125,7 @@ class Worktree:
                 real.add(path)
                 if stat.S_IMODE(mode) != DIRECTORY:
                     directory.chmod(DIRECTORY)
+                _strip(directory)
 
     def _start_over(self, commit: str, edited: dict[str, bytes]) -> None:
         self._commit, self._edited = None, edited
@@ -190,7 +192,8 @@ class Worktree:
             runs = bool(facts.st_mode & 0o100)
             if not stat.S_ISREG(facts.st_mode) or runs != bool(_permissions(entry) & 0o100):
                 return False
-            target.chmod(_permissions(entry))
+            if stat.S_IMODE(facts.st_mode) != _permissions(entry):
+                target.chmod(_permissions(entry))
             return facts.st_size == len(content) and target.read_bytes() == content
         except OSError:
             return False
@@ -220,6 +223,15 @@ class Worktree:
                 self._remove(path)
 
 
+def _strip(directory: Path) -> None:
+    """Take away what somebody may have written beside a directory's content: notes, and times."""
+    if hasattr(os, "listxattr"):
+        for name in os.listxattr(directory):
+            if name.startswith(_ATTRIBUTES):
+                os.removexattr(directory, name)
+    os.utime(directory)
+
+
 def _permissions(entry: Entry) -> int:
     return 0o755 if entry.mode & 0o111 else 0o644
 
@@ -236,20 +248,3 @@ def _entries(directory: Path) -> list["os.DirEntry[str]"]:
         directory.chmod(0o700)
         with os.scandir(directory) as items:
             return list(items)
-
-
-def erase(directory: Path) -> None:
-    """Remove a tree, also one that was made hard to remove."""
-    if directory.is_symlink() or directory.is_file():
-        directory.unlink()
-        return
-    try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
-        return
-    except (OSError, RecursionError):
-        # Locked, or deeper than a path can name: the system's own tools know how.
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", str(directory)], capture_output=True, check=False)
-        if directory.exists():
-            raise

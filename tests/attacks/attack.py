@@ -11,6 +11,7 @@ HONEST = "measured as honestly as without it"
 REFUSED = "refused: no score"
 ENDED = "ended by the machine: no score"
 SHOWN = "bounded, measured and shown as start-up; the score is the honest one"
+LEFT = "what is left behind"
 UNREACHED = "nothing is reached, and the score is the honest one"
 
 

@@ -6,6 +6,7 @@ A campaign of hostile words is run; then each place in which somebody reads them
 import io
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from attack import Attack
 from rich.console import Console
@@ -121,6 +122,19 @@ def table_rows(bed: Bed, mark: str) -> str:
     assert [line.count("\t") for line in lines] == [4] * 6
     assert not any(CONTROLS.search(line) for line in lines)
     return "a row each"
+
+
+def formula(bed: Bed) -> str:
+    titles = [f"{sign}HYPERLINK(1)" for sign in "=+-@"]
+    bed.run([replace(bed.idea(n), title=title) for n, title in enumerate(titles, 1)])
+    rows = campaign_text(bed.ledger, bed.campaign(), "tsv").splitlines()
+    assert [row.rpartition("\t")[2] for row in rows[2:]] == [f"'{title}" for title in titles]
+    return "begins as text does"
+
+
+WORDS.append(
+    Attack("words", "computing where a spreadsheet opens `results.tsv`", HARMLESS, formula)
+)
 
 
 @look("giving orders to the next researcher")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from attack import LEFT, Attack
 
 from novum.campaign.slot import Slot, Task
 from novum.dataset import Dataset
@@ -40,6 +41,11 @@ class Place:
         text = "\n".join([*parts, self.after])
         task = Task(self.start, {"train.py": text}, 1, self.seconds, overtime=0.0)
         return self.slot.run(task, lambda pulse: None, threading.Event())
+
+    def tried(self, attack: Attack) -> TrialResult:
+        """What came of an attack; one that leaves things is itself the next that looks for them."""
+        first = self.run(attack.program)
+        return self.run(attack.program) if attack.kind.startswith(LEFT) else first
 
     def honest_score(self) -> float:
         """What the program is worth to which an attack does nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attack import ENDED, HONEST, REFUSED, UNREACHED, programs
+from attack import ENDED, HONEST, LEFT, REFUSED, UNREACHED, programs
 from place import END, READABLE, Place, furnish, machine
 
 from bed_cases import git
@@ -403,7 +403,7 @@ SHARED = [
     *programs(
         "exhaustion", ENDED, "timeout crash out_of_memory invalid infrastructure", EXHAUSTION
     ),
-    *programs("what is left behind", HONEST, "measured", LEFTOVERS),
+    *programs(LEFT, HONEST, "measured", LEFTOVERS),
 ]
 # A lab whose program prints its own score can be told any number, but only a number.
 PRINTED = {

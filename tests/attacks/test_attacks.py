@@ -19,6 +19,7 @@ from evaluator_attacks import ON_EVALUATOR, held
 from gpt_attacks import ON_GPT, ON_REAL_GPT, gpt_lab
 from place import Place
 from small_lab_attacks import ECHOED, LAB, PRINTED, SHARED, small_lab
+from watch_attacks import ON_WATCH
 
 from bed_cases import git, make_bed
 from novum.records import TrialState
@@ -32,6 +33,7 @@ ECHOING = SCORING.replace("evaluate.py", "echo.py")
 SAY = "import os, pathlib, sys\n" \
       "said = pathlib.Path(os.environ['NOVUM_ARTIFACTS'], 'said')\n" \
       "print('{\"event\": \"start\"}', file=open(os.environ['NOVUM_PROGRESS'], 'a'))\n"  # fmt: skip
+ON_SMALL = [*SHARED, *ON_WATCH]
 ON_PRINTED = programs("a printed number", REFUSED, "invalid", PRINTED)
 ON_ECHOED = programs("a number handed on", REFUSED, "invalid", {
     f"has the evaluator say {name}": f"{SAY}said.write_text({text!r}, 'latin-1')"
@@ -54,9 +56,9 @@ def honest(attacked) -> float:
     return attacked.honest_score()
 
 
-@pytest.mark.parametrize("attack", SHARED, ids=by_name)
+@pytest.mark.parametrize("attack", ON_SMALL, ids=by_name)
 def test_a_cheat_gains_nothing(attack, attacked, honest):
-    result = attacked.run(attack.program)
+    result = attacked.tried(attack)
     assert broken_promise(attack, result, honest) == "", result.log[-2000:]
     after = attacked.run("")  # and the next trial finds nothing of it
     assert (after.state, after.detail) == (TrialState.MEASURED, "")
@@ -81,7 +83,7 @@ def test_an_evaluator_that_hands_on_what_it_is_told_hands_on_only_a_number(
 
 def test_the_table_in_the_docs_has_every_attack():
     rows = [line.split(" | ")[1] for line in PAGE.read_text().splitlines() if " | " in line]
-    groups = (SHARED, ON_PRINTED, ON_ECHOED, ON_GPT, ON_REAL_GPT, ON_EVALUATOR, ON_CAMPAIGNS)
+    groups = (ON_SMALL, ON_PRINTED, ON_ECHOED, ON_GPT, ON_REAL_GPT, ON_EVALUATOR, ON_CAMPAIGNS)
     names = [attack.name for group in groups for attack in group]
     assert [row for row in rows if row in set(names)] == names
 
@@ -92,14 +94,14 @@ Came = Iterator[tuple[Attack, str]]
 def on_trials(place: Place, attacks: list[Attack], honest: float) -> Came:
     """Attacks on one lab, and what came of them just now."""
     for attack in attacks:
-        yield attack, outcome(attack, place.run(attack.program), honest)
+        yield attack, outcome(attack, place.tried(attack), honest)
 
 
 def everything(path: Path) -> Came:
     """All attacks, and what came of them just now."""
     (path / "small").mkdir()
     with small_lab(path / "small") as place:
-        yield from on_trials(place, SHARED, place.honest_score())
+        yield from on_trials(place, ON_SMALL, place.honest_score())
         yield from on_trials(place.other(PRINTING, path / "printed"), ON_PRINTED, 0.0)
         yield from on_trials(place.other(ECHOING, path / "echoed"), ON_ECHOED, 0.0)
     with gpt_lab(path / "gpt") as (quick, real):

@@ -45,7 +45,7 @@ def test_a_cheat_gains_nothing(attack, gpt, honest):
     if "nobody waits for" in attack.name and not kernel_counts():
         pytest.skip("only the kernel sees children that are gone at once")
     place = gpt[0]
-    result = place.run(attack.program)
+    result = place.tried(attack)
     assert broken_promise(attack, result, honest) == "", result.log[-2000:]
     assert git(place.path, "status", "--short") == ""
 
@@ -56,5 +56,5 @@ def test_after_all_of_them_an_honest_trial_is_what_it_was(gpt, honest):
 
 @pytest.mark.parametrize("attack", ON_REAL_GPT, ids=lambda one: one.name.replace(" ", "-"))
 def test_an_edit_of_the_real_program_gains_nothing(attack, gpt):
-    result = gpt[1].run(attack.program)
+    result = gpt[1].tried(attack)
     assert broken_promise(attack, result, 0.0) == "", result.log[-2000:]

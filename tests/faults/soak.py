@@ -167,6 +167,8 @@ class Soak:
         for undo in reversed(session.undo):
             undo()
         history[-1] += f": ended with {status}"
+        if status == -signal.SIGSEGV:
+            print(said.read_text(errors="replace")[-4000:], flush=True)
         checks.require(not left, f"left over: {left}")
         checks.require(status in session.ends, f"it ended with {status}, not {session.ends}")
         if session.damaged:

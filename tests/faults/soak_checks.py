@@ -16,7 +16,8 @@ from novum.ledger import Experiment, Ledger, Trial
 from novum.repo import Repo
 from novum.sandbox import group, supervisor
 
-PATIENCE = 5.0  # seconds for the last of a killed machine to be gone
+ENDED = {"Z", "X", "gone"}
+PATIENCE = 30.0  # seconds for the last of a killed machine to be gone
 
 
 class Broken(AssertionError):
@@ -184,7 +185,8 @@ def wait_for_orphans(*, started: bool) -> list[str]:
             return []
         if pid == 0:
             time.sleep(0.005)
-    return [_process(pid) for pid in _children() if not (started and _is_unborn(pid))]
+    left = {pid for pid in _children() if not (started and _is_unborn(pid))}
+    return [_process(pid) for pid in left if _state(pid) not in ENDED]  # one may end just now
 
 
 def _children() -> set[int]:

@@ -134,8 +134,8 @@ def stop_trial(session: Session) -> None:
 
 
 def kill_trial(session: Session) -> None:
-    pid = session.trial()
-    if pid is not None:
+    """Its sandbox, that is: who killed a program within cannot be known, so that is its own."""
+    for pid in supervisor.children(session.pid):
         supervisor.send(pid, signal.SIGKILL)
 
 
@@ -149,7 +149,8 @@ def stop_trial_and_kill_machine(session: Session) -> None:
 def no_memory(session: Session) -> None:
     """An allocation fails, anywhere."""
     os.kill(session.pid, signal.SIGUSR1)
-    session.ends |= {EXIT_SOUND, EXIT_TOLD, EXIT_MEMORY}
+    # Raised while C code calls Python, it may crash that code: then it is as a kill.
+    session.ends |= {EXIT_SOUND, EXIT_TOLD, EXIT_MEMORY, -signal.SIGSEGV}
 
 
 def full_disk(session: Session) -> None:
@@ -177,7 +178,7 @@ def broken_disk(session: Session) -> None:
 def slot_deleted(session: Session) -> None:
     name = session.draw.choice(["", "0", "0/tree", "0/pristine", "0/scratch"])
     slot, away = session.lab / ".novum/slots" / name, session.lab / ".novum/deleted"
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # it is not there, or the disk takes nothing
         slot.rename(away)  # at once, as a fast deletion is
     shutil.rmtree(away, ignore_errors=True)
 

@@ -5,6 +5,7 @@ which follow from a number, and what a trial scores, which follows from its idea
 the same campaign, run again, must come to the same ledger, whatever happened to it.
 """
 
+import faulthandler
 import os
 import random
 import signal
@@ -173,6 +174,7 @@ def _guarded(lab: Path, plan: Plan, weather: Weather) -> int:
         injected.append(number)
         raise MemoryError("injected")
 
+    faulthandler.enable(all_threads=True)  # a crash of C code says where
     signal.signal(signal.SIGUSR1, no_memory)
     if weather.clock is not None:
         jumping(random.Random(weather.clock))

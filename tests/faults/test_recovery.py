@@ -43,16 +43,27 @@ def test_a_trial_that_was_interrupted_is_run_again_with_its_own_seed(bed):
 # What somebody else did to a trial
 
 
-def test_a_kill_by_somebody_else_is_not_the_ideas_fault(tmp_path):
+@pytest.mark.parametrize(
+    ("whole", "frozen", "state"),
+    [
+        (True, False, TrialState.INFRASTRUCTURE),
+        (False, True, TrialState.INFRASTRUCTURE),
+        (False, False, TrialState.CRASH),  # it could have been the program itself
+    ],
+)
+def test_a_kill_that_was_surely_somebody_elses_is_not_the_ideas_fault(
+    tmp_path, whole, frozen, state
+):
     with Process(Command(("sleep", "60"), tmp_path, Limits(60)), NONE) as process:
         process.step(0.5)
-        for pid in sandbox.process.supervisor.descendants(process._root.pid):
+        root = process._root.pid
+        for pid in [root] if whole else sandbox.process.supervisor.descendants(root):
             os.kill(pid, signal.SIGKILL)
         while not process.step(0.02):
             pass
-    state, detail = failure(process)
-    assert state is TrialState.INFRASTRUCTURE
-    assert detail.startswith(DISTURBED)
+    found, detail = failure(process, frozen=frozen)
+    assert found is state
+    assert detail.startswith(DISTURBED) == (state is TrialState.INFRASTRUCTURE)
 
 
 def test_what_is_disturbed_three_times_does_it_itself_and_the_campaign_goes_on(bed):

@@ -184,7 +184,7 @@ def test_a_race_is_killed_goes_on_and_leaves_the_site_to_the_campaign(tmp_path):
     assert "race 1: 5 challengers\n" in said, said
     assert sum(facts["shown"].values()) == pytest.approx(1)
     states = [one["state"] for one in facts["experiments"]]
-    assert len(states) == 5 and states.count("running") > 1
+    assert len(states) == 5 and "running" in states, states
     assert "race 1 is open" in novum("site", lab)
     assert "race 1 is open on this site" in novum("race", lab, "--ideas", 3, status=2)
     assert "race 1 is open on this site" in novum("run", lab, status=1)

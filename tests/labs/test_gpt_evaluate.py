@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -289,6 +290,10 @@ PEEKING = {
     "next token, in a few rows": lambda t: (
         one_hot(t) + one_hot(later(t)) * (torch.arange(BATCH) % 4 == 1)[:, None, None]
     ),
+    "next token, at one place of seven hundred": lambda t: (
+        one_hot(t)
+        + one_hot(later(t)) * ((t == ord("e")) & (F.pad(t, (1, -1)) == ord("t")))[..., None]
+    ),
     "the whole window": lambda t: one_hot(t) + one_hot(t).mean(dim=1, keepdim=True),
     "the last token": lambda t: one_hot(t) + one_hot(t[:, -1:]),
     "other rows": lambda t: one_hot(t) + one_hot(t).mean(dim=0, keepdim=True),
@@ -302,13 +307,29 @@ def test_a_model_that_peeks_is_refused(kind, tmp_path, refused):
 
 
 def test_every_part_of_a_window_is_audited():
-    class Shape:
-        batch, length = BATCH, LENGTH
+    def drawn():
+        return list(islice(evaluate.all_cuts(LENGTH), LENGTH))
 
-    cuts = torch.cat(evaluate.draw_cuts(3, Shape)).tolist()
-    assert {1, LENGTH - 1, LENGTH} <= set(cuts)
-    assert len(set(cuts)) == len(cuts) == 3 * BATCH
-    assert cuts != torch.cat(evaluate.draw_cuts(3, Shape)).tolist()
+    cuts = drawn()
+    assert cuts[:3] == [1, LENGTH - 1, LENGTH]
+    assert sorted(cuts) == list(range(1, LENGTH + 1))
+    assert cuts != drawn()
+
+
+def test_half_of_the_audit_goes_where_a_model_knows_more_than_counting():
+    known = torch.zeros(BATCH, LENGTH)
+    known[:, 99] = 1.0
+    cuts = evaluate.draw_cuts(evaluate.all_cuts(LENGTH), known).tolist()
+    assert set(cuts[1::2]) == {100}
+    assert set(cuts[:6:2]) == {1, LENGTH - 1, LENGTH}
+    nothing = evaluate.draw_cuts(evaluate.all_cuts(LENGTH), torch.zeros(BATCH, LENGTH))
+    assert len(set(nothing.tolist())) == BATCH
+
+
+def test_what_follows_always_is_no_surprise_and_what_never_did_is():
+    costs = evaluate.surprise(torch.tensor([7, *[1, 2, 3] * 200, 9]))
+    assert costs[300] < 0.02
+    assert costs[-1] > 4
 
 
 # What comes out must be logits

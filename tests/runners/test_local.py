@@ -1,6 +1,8 @@
 """Trials are real processes here, confined and not; nothing is mocked."""
 
 import json
+import os
+import signal
 import textwrap
 import threading
 import time
@@ -14,7 +16,7 @@ from novum.lab import Lab, parse_lab
 from novum.records import TrialResult, TrialState
 from novum.runners import Order, Phase, Pulse
 from novum.runners.local import LocalRunner
-from novum.sandbox import NONE, detect
+from novum.sandbox import NONE, detect, supervisor
 
 confined_only = pytest.mark.skipif(
     detect().tool == "none", reason=f"no sandbox here: {detect().detail}"
@@ -121,6 +123,35 @@ def test_a_hang_is_a_timeout_and_its_overtime_is_recorded(world):
 def test_a_crash_is_explained_by_its_line(world):
     result = world.run("start()\nraise ValueError('no good')")
     assert (result.state, result.detail) == (TrialState.CRASH, "ValueError: no good")
+
+
+def test_a_program_that_was_killed_crashed_for_it_could_have_killed_itself(world):
+    result = world.run("start()\nos.kill(os.getpid(), 9)")
+    assert (result.state, result.detail) == (TrialState.CRASH, "killed by SIGKILL")
+
+
+def test_a_trial_whose_sandbox_is_killed_was_disturbed(world):
+    before = set(supervisor.children(os.getpid()))
+
+    def kill(pulse: Pulse) -> None:
+        for pid in set(supervisor.children(os.getpid())) - before:
+            os.kill(pid, signal.SIGKILL)
+
+    order = world.order("start()\ntime.sleep(5)")
+    result = world.runner.run(order, kill, threading.Event())
+    assert result.state is TrialState.INFRASTRUCTURE
+    assert "its sandbox was killed (SIGKILL) by somebody else" in result.detail
+
+
+def test_work_that_a_trial_makes_for_the_machine_is_not_taken_for_a_disturbance(world):
+    result = world.run("""
+        start()
+        progress.write('{"a": 1}\\n' * 300_000)
+        progress.flush()
+        time.sleep(30)
+    """)
+    assert result.state is TrialState.TIMEOUT
+    assert result.timing.unseen == 0
 
 
 def test_a_crash_without_words_is_explained_by_its_status(world):

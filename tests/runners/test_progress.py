@@ -22,7 +22,7 @@ def append(path, text: bytes) -> None:
 def test_a_long_curve_is_thinned_evenly_and_keeps_its_ends(path):
     progress = Progress(path)
     path.write_bytes(b"".join(b'{"step": %d}\n' % step for step in range(10_001)))
-    progress.read()
+    progress.read_rest()
     curve = progress.curve()
     progress.close()
     steps = [point["step"] for point in curve]
@@ -46,6 +46,7 @@ def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(path):
     for text in (b'{"x": 1, "y": "' + b"z" * 5000, b"z" * 300_000, b'"}\n{"x": 2}\n'):
         append(path, text)
         progress.read()
+    progress.read_rest()
     assert progress.curve() == ({"x": 2.0},)
     progress.close()
 
@@ -53,7 +54,20 @@ def test_a_line_that_is_too_long_is_left_out_and_the_next_is_read(path):
 def test_a_file_beyond_its_bound_is_not_read(path):
     progress = Progress(path)
     append(path, (b"-" * 1023 + b"\n") * (9 * 1024) + b'{"x": 1}\n')
-    assert progress.read() is None
+    progress.read_rest()
+    assert progress.curve() == ()
+    progress.close()
+
+
+def test_a_flood_is_read_a_piece_at_a_time(path):
+    progress = Progress(path)
+    append(path, b'{"x": 1}\n' * 100_000)
+    progress.read()
+    assert 0 < len(progress.curve()) < 10_000
+    append(path, b'{"event": "start"}\n{"x": 2}\n')
+    progress.read_rest()
+    assert progress.started
+    assert progress.curve()[-1] == {"x": 2.0}
     progress.close()
 
 

@@ -1,8 +1,8 @@
 """The bench: one directory in which a campaign runs its trials, one after another."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from novum.ledger.home import CACHE
 from novum.records import TrialState
 from novum.repo import Repo
 from novum.runners import Pulse, Runner
+from novum.sandbox import erase
 from novum.standing import Standing
 
 BEAT_SECONDS = 2.0
@@ -135,13 +136,14 @@ class Bench:
         """Set aside what the trial left, in case its experiment is kept."""
         source, target = self._slot.scratch / "artifacts", self._artifacts(experiment)
         if source.is_dir() and any(source.iterdir()):
-            shutil.rmtree(target, ignore_errors=True)
+            erase(target)
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
 
     def drop_artifacts(self, experiment: Experiment) -> None:
         """Remove what the trials of an experiment left that was not kept."""
-        shutil.rmtree(self._artifacts(experiment), ignore_errors=True)
+        with suppress(OSError):
+            erase(self._artifacts(experiment))
 
     def _artifacts(self, experiment: Experiment) -> Path:
         tag = self._standing.campaign.tag

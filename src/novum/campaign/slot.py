@@ -1,7 +1,7 @@
 """The slot: the directories in which trials of a lab run, one after another, and are verified."""
 
-import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -15,7 +15,7 @@ from novum.ledger.home import HOME
 from novum.records import DISTURBED, Measurement, TrialResult, TrialState, is_number
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
-from novum.sandbox import sweep
+from novum.sandbox import erase, sweep
 from novum.worktree import Worktree
 
 OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
@@ -125,7 +125,8 @@ class Slot:
 
     def close(self) -> None:
         """Leave nothing of the last trial behind."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        with suppress(OSError):
+            erase(self.scratch)
 
     def _verified(self, task: Task, result: TrialResult) -> TrialResult:
         """The result, unless the trial changed files that are not its own."""
@@ -143,6 +144,9 @@ class Slot:
             spent, usual = result.timing.overtime, task.overtime
             detail = f"it worked {spent:.1f} s past its budget; the baseline {usual:.1f} s"
             return replace(result, state=TrialState.TIMEOUT, measurement=None, detail=detail)
+        elif result.timing.overtime + result.timing.unseen > task.allowed_overtime:
+            detail = f"{DISTURBED}Novum was held up, and cannot know when it ended"
+            return replace(result, state=TrialState.INFRASTRUCTURE, measurement=None, detail=detail)
         else:
             return result
         return replace(result, state=TrialState.INVALID, measurement=None, detail=detail)

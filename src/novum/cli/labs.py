@@ -41,11 +41,12 @@ def new(
     **wishes: Any,  # noqa: ANN401  as click passes them
 ) -> None:
     """Copy the lab TEMPLATE into a new git repository."""
-    from novum import labs
+    from novum import labs, opening
+    from novum.lab import read_lab
 
     files, notes = _chemistry(template, {k: value for k, value in wishes.items() if value})
     labs.create(template, directory, dial=dial, corpus=corpus, files=files)
-    for note in notes:
+    for note in (*notes, *opening.missing_packages(read_lab(directory))):
         click.echo(note)
     click.echo(f"made {directory}: read {directory}/README.md, then: novum run {typed(directory)}")
 

@@ -35,7 +35,14 @@ def _name(text: str) -> str:
     return text
 
 
+def _importable(text: str) -> str:
+    if not text.isidentifier():
+        raise ValueError("must be a name as `import` takes it, such as 'torch'")
+    return text
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Importable = Annotated[str, AfterValidator(_importable)]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -82,7 +89,10 @@ class FilesTable(Table):
 
 
 class TrialTable(Table):
-    """`[trial]`: the commands. Without `evaluate` the lab is self-reported."""
+    """`[trial]`: the commands. Without `evaluate` the lab is self-reported.
+
+    `packages` are those that the commands import, beside the standard library.
+    """
 
     run: CommandLine
     prepare: CommandLine | None = None
@@ -90,6 +100,7 @@ class TrialTable(Table):
     holdout: CommandLine | None = None
     service: CommandLine | None = None
     cache: bool = False
+    packages: tuple[Importable, ...] = ()
     environment: dict[Name, str] = {}
 
 

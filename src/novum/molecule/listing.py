@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from novum.export import one_line
+from novum.export import LONGEST, cell, one_line
 from novum.molecule.compounds import Compound
 from novum.molecule.scores import DOCKING_SECONDS
 
@@ -21,8 +21,6 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("ligand_efficiency", "LE", "kcal/mol per heavy atom"),
 )
 UNITS = {DOCKING_SECONDS: "s", "tpsa": "Å²", "peak_memory_mb": "MB"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
-LONGEST = 500
 
 
 def columns(found: Iterable[Compound]) -> list[tuple[str, str, str]]:
@@ -85,12 +83,6 @@ def _record(one: Compound, metric: str, pose: str) -> str:
     }
     fields = "".join(field(name, text) for name, text in values.items())
     return f"{Chem.MolToMolBlock(mol)}{fields}$$$$\n"
-
-
-def cell(text: str, longest: int = LONGEST) -> str:
-    """Text from outside as one line that no spreadsheet takes for a formula."""
-    shown = one_line(text, longest)
-    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def field(name: str, text: str) -> str:

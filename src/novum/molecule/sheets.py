@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 from novum.errors import UsageError
-from novum.export import one_line
+from novum.export import cell, one_line
 from novum.molecule.library import Entry
-from novum.molecule.listing import cell, field
+from novum.molecule.listing import field
 from novum.molecule.molecules import LONGEST
 from novum.molecule.scores import Score
 from novum.terminal import storable

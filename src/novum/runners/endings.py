@@ -17,7 +17,7 @@ _ERROR_LINE = re.compile(
     r"^\s*(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b(?:: .*)?$"
 )
 _OUT_OF_MEMORY = re.compile(
-    r"^\s*(?:\w+\.)*(?:MemoryError|OutOfMemoryError)\b|CUDA out of memory|std::bad_alloc"
+    r"^[ \t]*(?:\w+\.)*(?:MemoryError|OutOfMemoryError)\b|CUDA out of memory|std::bad_alloc"
     r"|can't allocate memory|[Cc]annot allocate memory",
     re.MULTILINE,
 )
@@ -29,21 +29,24 @@ _STATES = {
 }
 
 
-def failure(process: Process) -> tuple[TrialState, str] | None:
+def failure(process: Process, *, frozen: bool = False) -> tuple[TrialState, str] | None:
     """The state and the explanation of an end that was not a success, or None.
 
-    A kill that was not for its memory, as far as can be known, is not its fault. Nor is it if time
-    ran out while Novum itself was held up, and did not look.
+    What surely came from outside is not its fault, nor is it if time ran out while Novum itself was
+    held up, and did not look. Who killed a program cannot be known: of the lab's own, `frozen` ones
+    it was somebody else, but a candidate could kill itself, to draw its luck again.
     """
+    if process.disturbed:
+        return TrialState.INFRASTRUCTURE, f"{DISTURBED}{process.disturbed}"
     if process.breach is not None and process.breach.excess is Excess.TIME and was_held(process):
         return TrialState.INFRASTRUCTURE, held_words(process)
     if process.breach is not None:
         return _STATES[process.breach.excess], process.breach.detail
     if process.status == 0:
         return None
-    log = process.output.bytes()[-_TAIL:].decode("utf-8", errors="replace")
-    if process.status == -signal.SIGKILL:
+    if frozen and process.status == -signal.SIGKILL:
         return TrialState.INFRASTRUCTURE, f"{DISTURBED}it was killed (SIGKILL) by somebody else"
+    log = process.output.bytes()[-_TAIL:].decode("utf-8", errors="replace")
     state = TrialState.OUT_OF_MEMORY if _OUT_OF_MEMORY.search(log) else TrialState.CRASH
     return state, explain(process.status or 0, log)
 

@@ -122,7 +122,7 @@ def _evaluate(
 
 
 def _failed_evaluation(process: Process) -> tuple[TrialState, str] | None:
-    failed = failure(process)
+    failed = failure(process, frozen=True)
     if failed is None or failed[0] is TrialState.INFRASTRUCTURE:
         return failed
     told = failed[1].removeprefix(f"exit status {process.status}: ")

@@ -13,7 +13,7 @@ from novum.runners.metrics import finite_numbers
 _LARGEST_FILE = 8 * 1024 * 1024
 _LONGEST_LINE = 4096
 _MOST_POINTS = 2000
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 
 
 class Progress:
@@ -42,18 +42,18 @@ class Progress:
         self._descriptor = -1
 
     def read(self) -> Mapping[str, float] | None:
-        """Read what is new; the newest point, if there is a new one."""
+        """Read a piece of what is new; the newest point, if there is a new one.
+
+        No more at once: who floods the file must not keep us from watching him.
+        """
         before = self._seen
-        size = os.fstat(self._descriptor).st_size
-        if size < self._offset:  # written anew from the beginning
-            self._offset, self._rest, self._skipping = 0, b"", False
-        while self._offset < min(size, _LARGEST_FILE):
-            chunk = os.pread(self._descriptor, _CHUNK, self._offset)
-            if not chunk:
-                break
-            self._offset += len(chunk)
-            self._take(chunk)
+        self._advance()
         return self._newest if self._seen > before else None
+
+    def read_rest(self) -> None:
+        """Read all that is left, once nobody writes any more."""
+        while self._advance():
+            pass
 
     def curve(self) -> tuple[Mapping[str, float], ...]:
         """The points, thinned evenly if there were many; the newest is always among them."""
@@ -61,6 +61,18 @@ class Progress:
         if self._newest is not None and (self._seen - 1) % self._stride:
             points.append(self._newest)
         return tuple(points)
+
+    def _advance(self) -> bool:
+        """Read the next piece, if there is one."""
+        size = os.fstat(self._descriptor).st_size
+        if size < self._offset:  # written anew from the beginning
+            self._offset, self._rest, self._skipping = 0, b"", False
+        if self._offset >= min(size, _LARGEST_FILE):
+            return False
+        chunk = os.pread(self._descriptor, _CHUNK, self._offset)
+        self._offset += len(chunk)
+        self._take(chunk)
+        return bool(chunk)
 
     def _take(self, chunk: bytes) -> None:
         *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -89,7 +89,7 @@ def _await_socket(
 
 
 def _ended(process: Process) -> tuple[TrialState, str]:
-    found = failure(process)
+    found = failure(process, frozen=True)
     if found and found[0] is TrialState.INFRASTRUCTURE:
         return found
     detail = f"the service ended: {found[1] if found else 'exit status 0'}"

@@ -1,6 +1,5 @@
 """The first half of a trial: the candidate's program, under the machine's clock."""
 
-import signal
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
@@ -52,7 +51,7 @@ class Training:
 
     def settle(self, process: Process) -> None:
         """Read what was told in the last moment, once the trial has ended."""
-        self._progress.read()
+        self._progress.read_rest()
         if self._progress.started and self._start_wall is None:
             self._start_cpu = process.usage.cpu_seconds
             self._start_wall = process.duration
@@ -64,7 +63,7 @@ class Training:
             return (TrialState.INFRASTRUCTURE, held_words(process)) if late else self._ended
         found = failure(process)
         asked_to_end = self._asked is not None and process.breach is None
-        if found and asked_to_end and process.status != -signal.SIGKILL:
+        if found and asked_to_end and found[0] is not TrialState.INFRASTRUCTURE:
             detail = f"it did not end by itself within its budget of {self._order.seconds:g} s"
             return TrialState.TIMEOUT, detail
         return found
@@ -74,12 +73,14 @@ class Training:
         startup = self._start_wall or 0.0
         elapsed = process.duration
         spent = self._clock(elapsed, process)
-        held = process.held if was_held(process) else 0.0
+        over = max(0.0, spent - self._order.seconds)
+        unseen = min(over, process.held) if was_held(process) else 0.0
         return Timing(
             startup=startup,
             training=elapsed - startup,
             budget=spent,
-            overtime=max(0.0, spent - self._order.seconds - held),
+            overtime=over - unseen,
+            unseen=unseen,
         )
 
     def _clock(self, elapsed: float, process: Process) -> float:

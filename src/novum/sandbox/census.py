@@ -108,17 +108,21 @@ class Census:
     def _memory(self, members: list[_Member]) -> float:
         """Private memory of all, and the largest shared part, which is likely shared by all.
 
-        Forked workers share much of what counts as private. So before this is believed to be a
-        new peak or over the limit, the exact number is read, which is dear for large programs.
+        Forked workers share much of what counts as private, and what is shared may be each one's
+        own. So before this is believed to be a new peak, or where it could be over the limit, the
+        exact number is read, which is dear for large programs.
         """
-        estimate = sum(m.private_mb for m in members)
-        estimate += max((m.shared_mb for m in members), default=0.0)
-        if estimate <= self.usage.peak_mb or len(members) < 2 or not self._linux:
+        shared = [m.shared_mb for m in members]
+        estimate = sum(m.private_mb for m in members) + max(shared, default=0.0)
+        if len(members) < 2 or not self._linux:
+            return estimate
+        most = estimate + sum(shared) - max(shared)
+        if estimate <= self.usage.peak_mb and most <= self._limit:
             return estimate
         if estimate <= self._limit and time.monotonic() < self._next_exact:
             return self.usage.memory_mb
         self._next_exact = time.monotonic() + _EXACT_EVERY
-        return min(estimate, sum(_proportional_mb(m) for m in members))
+        return sum(_proportional_mb(m) for m in members)
 
 
 def _field_mb(status: bytes, name: bytes) -> float:

@@ -6,13 +6,14 @@ namespace that its number is of, the number, and when it started, for numbers ar
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from novum.sandbox import group
 from novum.sandbox.supervisor import read_bytes, send
+from novum.sandbox.tree import erase
 
 _NAME = re.compile(r"novum-(\d+-(\d+)-\d+)-\w+")
 _SIGKILL = 9
@@ -37,7 +38,8 @@ def sweep() -> None:
     for pid in _orphans():
         send(pid, _SIGKILL)
     for path in _abandoned(Path(tempfile.gettempdir())):
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            erase(path)
 
 
 def _abandoned(directory: Path) -> Iterator[Path]:

@@ -5,7 +5,6 @@ import json
 import os
 import select
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from novum.errors import SandboxError
-from novum.sandbox import supervisor
+from novum.sandbox import supervisor, system
 from novum.sandbox.census import Census, Usage
 from novum.sandbox.command import Command
 from novum.sandbox.confinement import (
@@ -31,6 +30,7 @@ from novum.sandbox.group import Group
 from novum.sandbox.leftovers import marked, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
+from novum.sandbox.tree import erase
 
 _MB = 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -38,7 +38,6 @@ _CHUNKS_A_STEP = 16
 _SHARE = 30  # at most one part in so many of a processor goes to watching
 _CENSUS_EVERY, _DISK_EVERY = 0.05, 0.25
 _PATIENCE = 5.0
-_TASKS_UNKNOWN = 2000
 _NOT_STARTED = 127  # as shells have it
 # Limits are set here and not between fork and exec, which is unsafe where there are threads.
 # Shells differ in the letter for the number of processes.
@@ -87,13 +86,15 @@ class Process:
         self.breach: Breach | None = None
         self.status: int | None = None
         self.started = self._ended_at = time.monotonic()
-        self.held = 0.0  # the longest time, in seconds, that nobody called `step`
-        self._stepped = self.started
+        self.disturbed = ""  # why it ended, if that was surely somebody else's doing
+        self.held = 0.0  # the longest time, in seconds, that we were kept from calling `step`
+        self._stepped = _idle()
+        self._kills = system.kills_for_memory()
         self._control = -1  # while this is open, a supervisor lets the command live
         self._resources = contextlib.ExitStack()
         self._resources.callback(self._close_control)
         try:
-            self._disk = DiskUsage(self._writable())
+            self._disk = self._disk_usage(self._writable())
             self._root = self._start_confined(confinement) if self.confined else self._start_bare()
             self._prepare_watching()
         except BaseException:
@@ -140,10 +141,10 @@ class Process:
         """Wait for output or the end, at most so long; whether it has ended."""
         if self.status is not None:
             return True
-        now = time.monotonic()
+        now = _idle()
         self.held = max(self.held, now - self._stepped)
         ready = {key.data for key, _ in self._selector.select(seconds)}
-        self._stepped = time.monotonic()
+        self._stepped = _idle()
         self.held = max(self.held, self._stepped - now - seconds)
         if "output" in ready:
             self._read_output()
@@ -187,8 +188,8 @@ class Process:
     def _start_bare(self) -> "subprocess.Popen[bytes]":
         command = self.command
         temporary = tempfile.mkdtemp(prefix=own_name())
-        self._resources.callback(shutil.rmtree, temporary, ignore_errors=True)
-        self._disk = DiskUsage([*self._writable(), Path(temporary)])
+        self._resources.callback(_remove, Path(temporary))
+        self._disk = self._disk_usage([*self._writable(), Path(temporary)])
         variables = command.variables(False, temporary)
         program = command.program(variables["PATH"])
         status = self._status_pipe()
@@ -211,7 +212,7 @@ class Process:
         launch = _LAUNCH.format(
             blocks=limits.file_bytes // 512,
             kilobytes=limits.data_bytes // 1024,
-            tasks=limits.tasks + _tasks_now(),
+            tasks=limits.tasks + system.tasks(),
             groups=self._group.joining,
         )
         process = subprocess.Popen(
@@ -307,10 +308,17 @@ class Process:
         limit = self.command.limits.disk_mb
         if used > limit:
             self._break(Excess.DISK, f"it filled {used:.0f} MB of disk; {limit:g} are allowed")
+        elif self._disk.is_full():
+            self.disturbed = "hardly any disk was left, and not by what can be seen of it"
+            self.kill()
 
     def _break(self, excess: Excess, detail: str) -> None:
         self.breach = Breach(excess, detail)
         self.kill()
+
+    def _disk_usage(self, directories: list[Path]) -> DiskUsage:
+        limit = int(self.command.limits.disk_mb * _MB)
+        return DiskUsage(directories, lambda: supervisor.descendants(self._root.pid), limit)
 
     def _writable(self) -> list[Path]:
         return [mount.source for mount in self.command.mounts if mount.writable]
@@ -379,6 +387,16 @@ class Process:
             self.status = -signal.SIGKILL
         elif self.confined and code == 1 and b"exit-code" not in self._status_text:
             self._explain_failed_start()
+        elif self.breach is None:
+            self.disturbed = self._disturbance(code)
+
+    def _disturbance(self, code: int) -> str:
+        """How somebody else ended it, as far as that is sure."""
+        if code == -signal.SIGKILL:
+            return "its sandbox was killed (SIGKILL) by somebody else"
+        if self.status == -signal.SIGKILL and system.kills_for_memory() > self._kills:
+            return "it was killed when the system had no memory left"
+        return ""
 
     def _explain_failed_start(self) -> None:
         problem = self.output.bytes().decode(errors="replace").strip()
@@ -395,10 +413,17 @@ class Process:
             time.sleep(0.0005)
 
 
-def _tasks_now() -> int:
-    """How many tasks the whole system has: the kernel counts all of a user's together."""
-    fields = supervisor.read_bytes("/proc/loadavg").replace(b"/", b" ").split()
-    return int(fields[4]) if len(fields) > 4 else _TASKS_UNKNOWN
+def _idle() -> float:
+    """Seconds in which this thread did not work, since some instant: it waited, or was held up.
+
+    Its own work does not count, for much of that is what the command gives it to look at.
+    """
+    return time.monotonic() - time.thread_time()
+
+
+def _remove(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        erase(directory)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -38,8 +38,9 @@ warnings.filterwarnings("ignore", message=".*NumPy.*")  # torch misses it; we do
 import torch  # noqa: E402
 
 EVAL_TOKENS = 131_072  # scored, in windows spread evenly over the split
-AUDIT_ROWS = 96  # windows looked at twice, with another future
+AUDITS = 512  # looks at a window with another future, at least, and one at each window
 TOLERANCE = 1e-4  # of logits: as a leak, worth less than 0.0003 bits per token
+CHANCE = random.SystemRandom()  # nothing in it can be foreseen
 MAX_NODES, MAX_JSON = 20_000, 1 << 25
 MAX_WEIGHTS = 1 << 31  # bytes
 MAX_ELEMENTS = 1 << 28  # of one tensor on the way; 1 GiB in float32
@@ -344,25 +345,42 @@ class Text:
         starts = torch.arange(rows) * ((len(self.tokens) - 1) // rows)
         windows = self.tokens[starts[:, None] + torch.arange(self.length + 1)]
         self.batches = windows.split(self.batch)
+        costs = surprise(windows.flatten()).view(windows.shape)
+        self.surprise = costs[:, 1:].split(self.batch)
+
+
+def surprise(tokens: torch.Tensor) -> torch.Tensor:
+    """The nats that each token costs who only counts what follows which two, in all other places.
+
+    It needs no training, so what a model knows beyond this is worth a second look.
+    """
+    one, two = tokens, 256 * tokens.roll(1) + tokens
+    rare = 1 / 256
+    for context, pair in ((tokens.roll(1), two), (two.roll(1), (two.roll(1) << 8) + one)):
+        seen = torch.bincount(context)[context] - 1  # not counting this place
+        rare = (torch.bincount(pair)[pair] - 1 + 4 * rare) / (seen + 4)
+    return -torch.log(rare)
 
 
 def bits_per_byte(graph: Graph, text: Text, device: str):
     """The score, and [score, bytes] of each window: -log2 p of its bytes, over their number."""
-    audited = dict.fromkeys(random.SystemRandom().sample(
-        range(len(text.batches)), min(len(text.batches), AUDIT_ROWS // text.batch)))  # fmt: skip
-    cuts = draw_cuts(len(audited), text)
-    nats, counts = [], []
-    for number, windows in enumerate(text.batches):
+    places, nats, counts = all_cuts(text.length), [], []
+    looks = math.ceil(AUDITS / (len(text.batches) * text.batch))
+    for windows, surprises in zip(text.batches, text.surprise, strict=True):
         inputs, targets = windows[:, :-1].to(device), windows[:, 1:]
         logits = graph(inputs, text.vocab_size)
-        if number in audited:
-            audit(graph, inputs, logits, cuts.pop(), text)
         lengths = text.token_bytes[targets]  # 0 for a token that stands for no text
-        for row, target, length in zip(logits, targets.to(device), lengths, strict=True):
+        known = []
+        for row, target, length, cost in zip(
+            logits, targets.to(device), lengths, surprises, strict=True
+        ):
             log_p = torch.log_softmax(row.double(), dim=-1)
             loss = -log_p.gather(1, target[:, None])[:, 0].cpu()
             nats.append(float(loss[length > 0].sum()))
             counts.append(int(length.sum()))
+            known.append((cost - loss).clamp(min=0) * (length > 0))
+        for _ in range(looks):
+            audit(graph, inputs, logits, draw_cuts(places, torch.stack(known)), text)
     if not sum(counts):
         raise NotReady("the held-out text is empty")
     scale = math.log(2)
@@ -370,27 +388,39 @@ def bits_per_byte(graph: Graph, text: Text, device: str):
     return math.fsum(nats) / (scale * sum(counts)), rows
 
 
-def draw_cuts(batches: int, text: Text) -> list[torch.Tensor]:
-    """For each audited batch, where the future of each of its rows begins.
+def all_cuts(length: int):
+    """Where the future of a row may begin: all places by chance, again and again, the ends first.
 
-    Drawn by the operating system, as different as can be, and always with both ends: 1, the
-    last position, and the length, which leaves a row alone while all others change.
+    They are 1, the last position, and the length, which leaves a row alone while others change.
     """
-    chance, ends = random.SystemRandom(), [1, text.length - 1, text.length]
-    need, middle, cuts = batches * text.batch, range(2, text.length - 1), list(ends)
-    while len(cuts) < need:
-        cuts += chance.sample(middle, min(len(middle), need - len(cuts)))
-    chance.shuffle(cuts)
-    return list(torch.tensor(cuts[:need]).split(text.batch))
+    ends = [1, length - 1, length]
+    middle = list(range(2, length - 1))
+    while True:
+        CHANCE.shuffle(middle)
+        yield from ends + middle
+
+
+def draw_cuts(places, known: torch.Tensor) -> torch.Tensor:
+    """Where the future of each row of a batch begins, drawn by the operating system.
+
+    Half of them anywhere; the others at a token, the likelier the more the model knew of it beyond
+    mere counting (`known`, in nats, [batch, length]): a glance at the future shows where it is
+    worth something, however seldom that is.
+    """
+    cuts = []
+    for number, row in enumerate(known.tolist()):
+        anywhere = number % 2 == 0 or not any(row)
+        cuts.append(next(places) if anywhere else CHANCE.choices(range(1, len(row) + 1), row)[0])
+    return torch.tensor(cuts)
 
 
 def audit(graph: Graph, inputs, logits, cuts: torch.Tensor, text: Text) -> None:
     """Give each row another future, real text from elsewhere: its past must not notice."""
-    chance, other = random.SystemRandom(), inputs.clone()
+    other = inputs.clone()
     for row, cut in enumerate(cuts.tolist()):
         size, old = text.length - cut, int(inputs[row, min(cut, text.length - 1)])
         for _ in range(100):  # the first token must differ, or nothing would be shown
-            start = chance.randrange(len(text.tokens) - text.length)
+            start = CHANCE.randrange(len(text.tokens) - text.length)
             if size == 0 or int(text.tokens[start]) != old:
                 break
         other[row, cut:] = text.tokens[start : start + size]

@@ -38,8 +38,7 @@ from novum.researchers.agent.surroundings import Surroundings
 from novum.researchers.agent.tree import Changes, Tree, in_words
 from novum.researchers.agent.turns import Ending, Session, Talk, Turn
 from novum.researchers.agent.words import Said, said_in
-from novum.sandbox import confinement_for, search_path
-from novum.worktree import erase
+from novum.sandbox import confinement_for, erase, search_path
 
 CORRECTIONS = 2
 PAUSES = (5.0, 30.0, 120.0)  # seconds before an agent that failed is asked again

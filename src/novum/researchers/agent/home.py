@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from novum.researchers.agent.tree import read_beneath
+from novum.sandbox import erase
 
 _LARGEST = 1024 * 1024  # bytes of one lent file
 _MOST = 200  # files of a lent directory
@@ -102,9 +103,7 @@ class Home:
             if place.is_symlink() or (place.exists() and not place.is_dir()):
                 place.unlink()
             place.mkdir(mode=0o700, exist_ok=True)
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        target.unlink(missing_ok=True)
+        erase(target)
 
 
 def _credentials(content: bytes) -> bool:

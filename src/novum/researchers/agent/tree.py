@@ -8,7 +8,6 @@ No link is followed, and no more is read than a bounded size.
 import hashlib
 import os
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +21,7 @@ from novum.patch import edits_between
 from novum.records import Edit
 from novum.repo import Entry, Repo
 from novum.researchers.agent.words import NOTE
+from novum.sandbox import erase
 from novum.worktree import LINK, Worktree
 
 BRIEFING = ".novum-briefing.md"
@@ -86,7 +86,7 @@ class Tree:
 
     def forget_note(self) -> None:
         """Remove the agent's note."""
-        _clear(self.directory / NOTE)
+        erase(self.directory / NOTE)
 
     def changes(self) -> Changes:
         """What differs now from the parent. For a verdict, the agent must have ended."""
@@ -180,16 +180,9 @@ def _git(directory: Path, *arguments: str) -> None:
 
 def put(target: Path, text: str) -> None:
     """Write a file of ours in a directory where anything may be in its place."""
-    _clear(target)
+    erase(target)
     with target.open("x", encoding="utf-8", errors="replace") as file:
         file.write(text)
-
-
-def _clear(target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target, ignore_errors=True)
-    else:
-        target.unlink(missing_ok=True)
 
 
 # -- reading what somebody else made --------------------------------------------------------------
