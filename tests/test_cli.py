@@ -329,7 +329,8 @@ def test_new_refuses_what_it_does_not_know(tmp_path):
     assert "there are: assay, copy, gpt, molecule, screen" in novum(
         "new", "chess", tmp_path / "x", status=2
     )
-    assert "NAME=NUMBER" in novum("new", "gpt", tmp_path / "x", "--dial", "width=3", status=2)
+    for dial, said in [("seconds=3", "lab is: depth"), ("depth=x", "NAME=NUMBER, such as depth=4")]:
+        assert said in novum("new", "gpt", tmp_path / "x", "--dial", dial, status=2)
     assert "no such directory" in novum(
         "new", "gpt", tmp_path / "x", "--corpus", "./nowhere", status=2
     )

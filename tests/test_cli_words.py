@@ -36,6 +36,13 @@ def test_where_nothing_is_kept_yet_there_is_a_word_and_no_empty_table(bed):
     assert str(keeps_table(bed.ledger, campaign)) == "nothing is kept yet, not even the baseline"
 
 
+def test_a_lab_is_not_taken_for_the_words_that_were_forgotten(tmp_path):
+    lab = tiny_lab(tmp_path / "lab", RUN)
+    for command in ("idea", "say"):
+        assert f'novum {command} {lab} "words"' in novum(command, lab, status=2)
+    assert "noted" in novum("idea", lab, "w" * 5000)
+
+
 def test_an_exhibit_that_there_is_none_of_is_a_problem_of_the_lab(tmp_path):
     lab = tiny_lab(tmp_path / "lab", RUN)
     text = (lab / "lab.toml").read_text() + '[report]\nexhibits = ["molecule"]\n'

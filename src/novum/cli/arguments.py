@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,8 @@ def worded(name: str, words: tuple[str, ...]) -> tuple[Path, str]:
     *lab, text = words
     if len(lab) > 1:
         raise UsageError(f'put what you say in quotes: novum {name} [LAB] "words"')
+    if not lab and os.path.isfile(os.path.join(text, "lab.toml")):  # noqa: PTH113, PTH118  any text
+        raise UsageError(f'say it in words, in quotes: novum {name} {typed(Path(text))} "words"')
     return Path(*lab), text
 
 

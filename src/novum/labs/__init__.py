@@ -3,6 +3,7 @@
 A lab's programs are data here: copied, never imported.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from types import MappingProxyType
 
 from novum import skill
 from novum.errors import NovumError, UsageError
+from novum.lab import parse_lab
 
 # Files whose real names would mean something to git or to the package builder in our own tree.
 RENAMED = {"gitignore": ".gitignore"}
@@ -64,10 +66,12 @@ def create(
 
 def _with_dial(text: str, dial: str) -> str:
     name, _, value = dial.partition("=")
-    changed, count = re.subn(rf"(?m)^#? ?({re.escape(name)} = )[^ #\n]+", rf"\g<1>{value}", text)
-    if not re.fullmatch(r"\d+(\.\d+)?", value) or count != 1:
-        raise UsageError(f"--dial {dial}: write it as NAME=NUMBER with this lab's dial")
-    return changed
+    known = ", ".join(parse_lab(text).dial) or "none"
+    if name != known:
+        raise UsageError(f"--dial {dial}: the dial of this lab is: {known}")
+    if not re.fullmatch(r"\d+(\.\d+)?", value):
+        raise UsageError(f"--dial {dial}: write it as NAME=NUMBER, such as {name}=4")
+    return re.sub(rf"(?m)^({name} = )[^ #\n]+", rf"\g<1>{value}", text)
 
 
 def _with_corpus(text: str, corpus: str) -> str:
@@ -75,8 +79,9 @@ def _with_corpus(text: str, corpus: str) -> str:
     if not path.is_dir() and (path.exists() or "/" in corpus or corpus.startswith((".", "~"))):
         raise UsageError(f"--corpus {corpus}: there is no such directory")
     value = str(path.resolve()) if path.is_dir() else corpus
+    quoted = json.dumps(value, ensure_ascii=False)
     changed, count = re.subn(
-        r"(?m)^(prepare = \[[^\]]*)\]", lambda match: f'{match[1]}, "--corpus", "{value}"]', text
+        r"(?m)^(prepare = \[[^\]]*)\]", lambda match: f'{match[1]}, "--corpus", {quoted}]', text
     )
     if count != 1:
         raise UsageError("--corpus: this lab prepares no data")
