@@ -207,7 +207,9 @@ def _state(pid: int) -> str:
 
 def _process(pid: int) -> str:
     words = supervisor.read_bytes(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode()
-    return f"process {pid} ({_state(pid)}): {words[:300]}"
+    kernel = supervisor.read_bytes(f"/proc/{pid}/stack").decode()
+    below = supervisor.descendants(pid)
+    return f"process {pid} ({_state(pid)}): {words[:300]}, below it {below}, in the kernel {kernel}"
 
 
 def record(lab: Path) -> dict[str, object]:
