@@ -239,7 +239,9 @@ def test_a_lab_that_is_not_text_is_a_lab_error(tmp_path):
         ("question = ", "question = 7 #", "must be text, in quotes"),
         ('["train.py"]', '"train.py"', 'must be a list, such as ["train.py"]'),
         ('["python", "train.py"]', '"python train.py"', 'such as ["python", "train.py"]'),
+        ("editable = [", "editable = [] # ", "must have no fewer entries than 1"),
         ("{ max = 45000 }", "45000", "must be a table, of min, max, weight"),
+        ("[sandbox]", '[dial]\ndepth = "2"', "must be a number, without quotes"),
         ('name = "gpt"', 'name = "my lab"', "must be a name: letters, digits"),
         ("seconds = 300", "seconds = -1", "must be greater than 0"),
         ('"minimize"', '"lower"', "must be 'minimize' or 'maximize'"),
@@ -248,7 +250,7 @@ def test_a_lab_that_is_not_text_is_a_lab_error(tmp_path):
 def test_what_would_be_right_is_said_in_words_of_toml(old, new, said):
     text = replaced(old, new)
     complained = complaint(text)
-    assert complained.startswith(f"lab.toml:{line_in(text, new)}: ")
+    assert complained.startswith(f"lab.toml:{line_in(text, new.splitlines()[-1])}: ")
     assert said in complained
 
 
@@ -261,6 +263,7 @@ def test_text_that_is_no_utf8_names_its_line(tmp_path):
 def test_a_file_of_an_editor_that_begins_with_a_mark_of_byte_order_is_read(tmp_path):
     (tmp_path / LAB_FILE).write_text(SOUND, encoding="utf-8-sig")
     assert read_lab(tmp_path) == parse_lab(SOUND)
+    assert complaint("\ufeff[lab]\nnames = 1\n").startswith("lab.toml:2: unknown key `lab.names`")
 
 
 def test_the_line_of_a_key_in_a_list_of_tables_is_that_of_its_own_table():

@@ -14,6 +14,7 @@ from novum.errors import LabError, UsageError
 from novum.terminal import cut, harmless
 
 T = TypeVar("T", bound=BaseModel)
+BYTE_ORDER = "\ufeff"  # a mark with which some editors begin a file
 LONGEST = 60  # characters of what is shown of a value, or of a line that is no TOML
 KINDS = {  # what a value has to be, by the type of pydantic's error up to its first "_"
     "string": "must be text, in quotes",
@@ -98,7 +99,7 @@ def line_of(text: str, location: Sequence[str]) -> int:
     table: tuple[str, ...] = ()
     last: dict[tuple[str, ...], int] = {}  # of each list of tables, the number of the last
     best, depth = 1, 0
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.removeprefix(BYTE_ORDER).split("\n"), 1):
         if header := re.match(r"\s*(\[\[?)([^\[\]]+)\]", line):
             table = path = _table(header[2].split("."), last, begins=header[1] == "[[")
         elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
@@ -126,7 +127,7 @@ def _table(
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))  # as some editors begin a file
+        return tomllib.loads(text.removeprefix(BYTE_ORDER))
     except RecursionError:
         raise LabError(f"{where} cannot be read: it is nested too deeply") from None
     except ValueError as error:  # no TOML, or a number of 5,000 digits
@@ -172,6 +173,10 @@ def _must(error: Mapping[str, Any], known: Sequence[str]) -> str:
         return f"must be a table, of {', '.join(known)}"
     if error["type"] in {f"{kind}_type", f"{kind}_parsing"} and kind in KINDS:
         return KINDS[kind]
+    if error["type"] == "too_long":
+        return f"must have no more entries than {error['ctx']['max_length']}"
+    if error["type"] == "too_short":
+        return f"must have no fewer entries than {error['ctx']['min_length']}"
     message = str(error["msg"]).removeprefix("Value error, ")
     return message.replace("Input should be", "must be")
 

@@ -30,6 +30,7 @@ from novum.lab.tables import (
     Name,
     Noise,
     NotNegative,
+    Number,
     ReportTable,
     SandboxTable,
     SearchTable,
@@ -62,7 +63,7 @@ class Lab(Table):
     budget: BudgetTable
     files: FilesTable
     trial: TrialTable
-    dial: Annotated[dict[Name, int | float], Field(max_length=1)] = {}
+    dial: Annotated[dict[Name, Number], Field(max_length=1)] = {}
     sandbox: SandboxTable = SandboxTable()
     guards: dict[Name, Guard] = {}
     judge: JudgeTable = JudgeTable()

@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Noise = Literal["gaussian", "rate", "none"]
 
@@ -41,7 +41,14 @@ def _importable(text: str) -> str:
     return text
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number, without quotes")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Number = Annotated[int | float, BeforeValidator(_number)]
 Importable = Annotated[str, AfterValidator(_importable)]
 RelativePath = Annotated[str, AfterValidator(_relative)]
 CommandLine = Annotated[tuple[str, ...], Field(min_length=1)]
