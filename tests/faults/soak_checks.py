@@ -131,7 +131,9 @@ def _check_repository(lab: Path, experiments: list[Experiment], *, ended: bool) 
     keeps = [e for e in experiments if e.verdict is not None and e.verdict.outcome == "keep"]
     tips = [keep.commit for keep in keeps[-1:]] if ended else [k.commit for k in keeps[-2:]]
     tip = refs.get(f"refs/heads/autoresearch/{TAG}")
-    behind = (len(keeps) < 2 and not ended) or unknown
+    lost = {commit for ref, commit in refs.items() if ref.startswith(f"{prefix}lost/")}
+    # Set aside are first the lost experiments' refs, then the branch leaves them.
+    behind = unknown or (not ended and (len(keeps) < 2 or tip in lost))
     require(tip in tips or behind, f"the branch is at {tip}, not {tips}")
     if tip in tips:
         line = git(lab, "rev-list", "--first-parent", f"{keeps[0].commit}..{tip}").split()
