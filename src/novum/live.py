@@ -75,7 +75,7 @@ class Tally:
             text += f", {rate:.0f} an hour"
             left = (self.target or 0) - standing.experiments
             if left > 0:
-                text += f", {duration(3600 * left / rate)} left"
+                text += f", {duration(round(3600 * left / rate))} left"
         return text
 
     def best(self) -> str:
@@ -263,7 +263,7 @@ class LivePanel:
         if pulse is None or standing is None:
             return Text("starting")
         seconds = float(standing.campaign.settings["seconds"])
-        words = f"{pulse.phase}, {duration(pulse.elapsed)} in all, {pulse.memory_mb:.0f} MB"
+        words = f"{pulse.phase}, {duration(round(pulse.elapsed))} in all, {pulse.memory_mb:.0f} MB"
         if self._of is not None and self._of is not self._experiment:
             words += f" (of experiment {self._of.number})"
         if pulse.phase is not Phase.TRAINING:

@@ -185,7 +185,7 @@ def status_view(facts: Facts) -> RenderableType:
     if trial := facts["trial"]:
         rows.append(("now", _trial_words(trial, facts["seconds"])))
     if thought := facts["thinking"]:
-        asked = duration(thought["seconds"])
+        asked = duration(round(thought["seconds"]))
         rows.append(("asked", f"{thought['researcher']}, {asked} ago; it is thinking"))
     if facts["paused"]:
         rows.append(("paused", facts["paused"]))

@@ -217,7 +217,7 @@ def test_seeds_of_any_size_are_taken(target):
         ({"target": "DRD2", "size": [20, 20, 20]}, "its own box"),
         (
             {"target": "DRD2", "exhaustivness": 3},
-            "unknown key `exhaustivness`; known.*, seed",
+            "unknown key `exhaustivness` .is `exhaustiveness` meant.*known.*, seed",
         ),
         ({"target": "DRD2", "exhaustiveness": 0}, "exhaustiveness"),
         ({"target": "DRD2", "seed": -1}, "seed"),
