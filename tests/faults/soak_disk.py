@@ -87,7 +87,7 @@ class Disk:
         """Undo a fault, once nobody uses the disk any more."""
         if fault == FULL:
             self._ballast.unlink(missing_ok=True)
-            os.sync()  # else the next power cut brings it back
+            _run("sync", "--file-system", self.place)  # else a power cut brings it back
         elif fault == READ_ONLY:
             assert _run("mount", "-o", "remount,rw", self.place)
         elif fault == POWER:
