@@ -14,7 +14,7 @@ from novum.ledger.confirmations import ABLATION
 from novum.terminal import counted
 
 NO_HOLDOUT = "fresh seeds (there is no holdout)"
-EXACT = 1e-9  # of the gain: an interval that is narrower is rounding
+EXACT = 1e-9  # of the mean: an interval that is narrower is rounding
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,12 +136,13 @@ def problems(lab: Lab, repo: Repo, *, edited: bool = False, unconfined: bool = F
 
 def missing_packages(lab: Lab) -> list[str]:
     """What the lab's programs import and is not installed here, with what to run."""
-    missing = [name for name in lab.trial.packages if importlib.util.find_spec(name) is None]
-    remedies = dict.fromkeys(map(plugins.remedy, missing))
+    missing: dict[str, list[str]] = {}  # by what brings them
+    for name in lab.trial.packages:
+        if importlib.util.find_spec(name) is None:
+            missing.setdefault(plugins.remedy(name), []).append(name)
     return [
-        f"the lab's programs need {', '.join(n for n in missing if plugins.remedy(n) == remedy)}, "
-        f"which is not installed here; run: {remedy}"
-        for remedy in remedies
+        f"the lab's programs need {', '.join(names)}, which is not installed here; run: {remedy}"
+        for remedy, names in missing.items()
     ]
 
 

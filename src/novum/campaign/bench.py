@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from novum.ledger.home import CACHE
 from novum.records import TrialState
 from novum.repo import Repo
 from novum.runners import Pulse, Runner
-from novum.sandbox import erase
+from novum.sandbox import discard, erase
 from novum.standing import Standing
 
 BEAT_SECONDS = 2.0
@@ -142,8 +141,7 @@ class Bench:
 
     def drop_artifacts(self, experiment: Experiment) -> None:
         """Remove what the trials of an experiment left that was not kept."""
-        with suppress(OSError):
-            erase(self._artifacts(experiment))
+        discard(self._artifacts(experiment))
 
     def _artifacts(self, experiment: Experiment) -> Path:
         tag = self._standing.campaign.tag

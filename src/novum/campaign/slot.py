@@ -1,7 +1,6 @@
 """The slot: the directories in which trials of a lab run, one after another, and are verified."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -15,7 +14,7 @@ from novum.ledger.home import HOME
 from novum.records import DISTURBED, Measurement, TrialResult, TrialState, is_number
 from novum.repo import Repo
 from novum.runners import Order, Pulse, Runner
-from novum.sandbox import erase, sweep
+from novum.sandbox import discard, sweep
 from novum.worktree import Worktree
 
 OVERTIME_SECONDS, OVERTIME_SHARE = 1.0, 0.05  # past the budget, more than the baseline
@@ -125,8 +124,7 @@ class Slot:
 
     def close(self) -> None:
         """Leave nothing of the last trial behind."""
-        with suppress(OSError):
-            erase(self.scratch)
+        discard(self.scratch)
 
     def _verified(self, task: Task, result: TrialResult) -> TrialResult:
         """The result, unless the trial changed files that are not its own."""

@@ -7,14 +7,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from novum.comparison.plan import Entry, Wish
-from novum.confirmed import Claimed, claims, headline
+from novum.confirmed import EXACT, Claimed, claims, headline
 from novum.judge.distributions import student
 from novum.lab import Lab, parse_lab
 from novum.ledger import Campaign, Ledger
 from novum.records import Usage
 from novum.standing import Standing
 
-EXACT = 1e-9  # of the mean: an interval that is narrower is rounding
 ERROR_RATE = 0.05  # of all intervals that are set side by side, together
 
 

@@ -13,7 +13,7 @@ from novum.sandbox.command import Command, Limits, Mount, search_path
 from novum.sandbox.confinement import NONE, Confinement, confinement_for, detect
 from novum.sandbox.leftovers import sweep
 from novum.sandbox.process import Breach, Excess, Process
-from novum.sandbox.tree import erase, everything
+from novum.sandbox.tree import discard, erase, everything
 
 __all__ = [
     "NONE",
@@ -27,6 +27,7 @@ __all__ = [
     "Usage",
     "confinement_for",
     "detect",
+    "discard",
     "erase",
     "everything",
     "run",

@@ -233,11 +233,12 @@ def _readable(command: Command) -> list[str]:
 def _hidden(command: Command) -> list[str]:
     """An empty directory in the place of each that would be seen, under any name."""
     seen = [*map(Path, _system_directories()), *map(_expanded, command.readable)]
+    places = [(one, one.resolve()) for one in seen]
     covered = {
-        str(one / real.relative_to(one.resolve()))
+        str(one / real.relative_to(place))
         for real in (Path(path).resolve() for path in command.hidden)
-        for one in seen
-        if real.is_dir() and real != one.resolve() and real.is_relative_to(one.resolve())
+        for one, place in places
+        if real != place and real.is_relative_to(place) and real.is_dir()
     }
     return [part for path in sorted(covered) for part in ("--tmpfs", path)]
 

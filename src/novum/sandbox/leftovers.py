@@ -8,12 +8,11 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from novum.sandbox import group
 from novum.sandbox.supervisor import read_bytes, send
-from novum.sandbox.tree import erase
+from novum.sandbox.tree import discard
 
 _NAME = re.compile(r"novum-(\d+-(\d+)-\d+)-\w+")
 _SIGKILL = 9
@@ -38,8 +37,7 @@ def sweep() -> None:
     for pid in _orphans():
         send(pid, _SIGKILL)
     for path in _abandoned(Path(tempfile.gettempdir())):
-        with suppress(OSError):
-            erase(path)
+        discard(path)
 
 
 def _abandoned(directory: Path) -> Iterator[Path]:

@@ -30,7 +30,7 @@ from novum.sandbox.group import Group
 from novum.sandbox.leftovers import marked, own_name
 from novum.sandbox.output import Output
 from novum.sandbox.seccomp import filter_program
-from novum.sandbox.tree import erase
+from novum.sandbox.tree import discard
 
 _MB = 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -188,7 +188,7 @@ class Process:
     def _start_bare(self) -> "subprocess.Popen[bytes]":
         command = self.command
         temporary = tempfile.mkdtemp(prefix=own_name())
-        self._resources.callback(_remove, Path(temporary))
+        self._resources.callback(discard, Path(temporary))
         self._disk = self._disk_usage([*self._writable(), Path(temporary)])
         variables = command.variables(False, temporary)
         program = command.program(variables["PATH"])
@@ -419,11 +419,6 @@ def _idle() -> float:
     Its own work does not count, for much of that is what the command gives it to look at.
     """
     return time.monotonic() - time.thread_time()
-
-
-def _remove(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        erase(directory)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

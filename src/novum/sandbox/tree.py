@@ -52,6 +52,12 @@ def _open(path: bytes) -> int:
             return descriptor
 
 
+def discard(directory: Path) -> None:
+    """Remove a tree as far as that can be done now: another time is good enough."""
+    with suppress(OSError):
+        erase(directory)
+
+
 def erase(directory: Path) -> None:
     """Remove a tree, also one that was made hard to remove; what is not there is no error.
 

@@ -171,6 +171,7 @@ def _picture(rows: Sequence[_Row]) -> bytes:
         across, up = (0.0, float(total)), (0.0, 115 * highest)
         labels = ("visitors in experiments", "conversion rate, %")
         axes = canvas.frame(figure, across, up, labels, renderer)
+        canvas.count_across(axes, 0, total)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         below = f"{_size(shown)}; each number is an experiment"
         title = "Green: the candidate. Grey: the other copy, at the same time"
@@ -179,9 +180,8 @@ def _picture(rows: Sequence[_Row]) -> bytes:
         for row, course in zip(shown, courses, strict=True):
             _lines(axes, begin, course)
             axes.axvline(begin, color=FAINT, linewidth=0.6)
-            level = (
-                0 if begin >= ends[0] else 1
-            )  # a name that would cover the last one stands lower
+            # A name that would cover the last one stands lower.
+            level = 0 if begin >= ends[0] else 1
             ends[level] = begin + LETTER * (len(row.name) + 1) * total
             height = up[1] * (1 - LINE * level)
             axes.text(begin, height, f" {row.name}", color=INK, fontsize=9, va="top")
